@@ -1,0 +1,43 @@
+import type { RxBatch, TxBatch } from '../base/batch.js';
+
+/**
+ * Something that carries IPv4 packets: a TUN device, an in-memory cable, or a wrapper around another
+ * link. Packets move in batches, because one call per packet is what makes user-space stacks slow.
+ */
+export interface Link {
+  /** For people: `tun0`, `memory:a`. */
+  readonly name: string;
+  /** The largest IPv4 packet in bytes that leaves the other end of the link (68 to 65535). */
+  readonly mtu: number;
+  /**
+   * True when the link takes and gives packets that are larger than its MTU, to be cut by whoever is
+   * below (TSO), and takes packets whose TCP checksum is left to be completed below. A packet that
+   * the link vouches for carries {@link RX_CHECKSUM_VOUCHED}.
+   */
+  readonly offload: boolean;
+  /** Bytes that a sender leaves free in front of each packet for the link's own header. */
+  readonly headroom: number;
+  /** Starts delivery. Called once, by the host. */
+  open(receiver: LinkReceiver): void;
+  /**
+   * Sends all packets of the batch and takes nothing of it: when this returns, the caller may change
+   * every buffer that the batch points to. What cannot be sent at once is kept by the link (a copy,
+   * bounded) until it can; see {@link blocked}. The caller resets the batch.
+   */
+  send(batch: TxBatch): void;
+  /** True while packets wait in the link; the host stops making new ones until `writable()`. */
+  readonly blocked: boolean;
+  /** Stops delivery and gives everything back. Idempotent. */
+  close(): void;
+}
+
+/** The host's side of a link. */
+export interface LinkReceiver {
+  /** Hands over what arrived. The batch and its bytes are the link's again when this returns,
+   * unless the receiver has set {@link RxBatch.pinned}. */
+  receive(batch: RxBatch): void;
+  /** The link is no longer {@link Link.blocked}. */
+  writable(): void;
+  /** The link has ended, by `close()` or, with an error, by itself (the device was deleted). */
+  closed(error?: Error): void;
+}

@@ -1,0 +1,147 @@
+import type { StateName } from '../tcp/state.js';
+
+/** Why a connection ended other than by FIN from both sides; the codes are Node's. */
+export type ConnectionErrorCode =
+  | 'ECONNREFUSED'
+  | 'ECONNRESET'
+  | 'ECONNABORTED'
+  | 'ETIMEDOUT'
+  | 'EHOSTUNREACH'
+  | 'ENETUNREACH'
+  | 'ENETDOWN'
+  | 'EPROTO';
+
+/**
+ * Who uses a connection. The host calls these at the end of a batch (or of a timer), never from
+ * within a method of {@link Connection}; each may call any method of the connection.
+ */
+export interface ConnectionHandler {
+  /** The handshake is complete. For an accepted connection: called right after the accept. */
+  established(): void;
+  /** {@link Connection.read} has something new: data, or the end (see {@link Connection.ended}). */
+  readable(): void;
+  /** There is room to write again after {@link Connection.write} took less than it was given. */
+  writable(): void;
+  /** The peer has acknowledged everything that was written, and our FIN. */
+  finished(): void;
+  /** The connection is over: null after an orderly close by both sides. Nothing is called after it. */
+  closed(error: ConnectionErrorCode | null): void;
+}
+
+export interface Connection {
+  handler: ConnectionHandler;
+  /** Dotted-quad addresses, and ports. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly state: StateName;
+
+  /**
+   * Copies as much of `bytes` (from `offset` on) into the send buffer as it has room for and returns
+   * that number of bytes, 0 to `bytes.length - offset`. If it is less than offered, `writable()`
+   * follows. May be called before the handshake is complete. What several calls in one turn of
+   * JavaScript write goes out together.
+   */
+  write(bytes: Uint8Array, offset?: number): number;
+  /** Bytes written and not yet acknowledged by the peer. */
+  readonly unacknowledged: number;
+
+  /** The next chunk of received bytes, the caller's to keep; null when there is none at present. */
+  read(): Uint8Array | null;
+  /** Bytes that wait to be read. The receive window closes as they grow. */
+  readonly readableLength: number;
+  /** The peer has sent FIN, and everything before it has been read. */
+  readonly ended: boolean;
+
+  /** Sends FIN after what was written (half-close). Reading goes on. Idempotent. */
+  shutdown(): void;
+  /**
+   * The user is done with both directions: FIN after what was written, and the handler is called no
+   * more. Bytes that were received and not read, or that arrive later, are answered with RST
+   * (RFC 9293 §3.6.1, SHLD-3). The host sees the connection through to the end by itself.
+   */
+  close(): void;
+  /** RST to the peer, everything dropped; the handler is called no more. */
+  abort(): void;
+
+  setNoDelay(on: boolean): void;
+  /** `initialDelay` in ms before the first probe; 0 keeps the host's configuration. */
+  setKeepAlive(on: boolean, initialDelay: number): void;
+  /** A snapshot for people and tools. */
+  info(): ConnectionInfo;
+}
+
+/** Times in ms, lengths in bytes; sequence numbers as on the wire (0 to 2^32 - 1). */
+export interface ConnectionInfo {
+  state: StateName;
+  localAddress: string;
+  localPort: number;
+  remoteAddress: string;
+  remotePort: number;
+  iss: number;
+  irs: number;
+  sndUna: number;
+  sndNxt: number;
+  sndWnd: number;
+  rcvNxt: number;
+  rcvWnd: number;
+  /** Largest payload of a segment that we send, options deducted. */
+  sndMss: number;
+  /** Shifts agreed on; both 0 when the peer does not scale. */
+  sndWindowScale: number;
+  rcvWindowScale: number;
+  timestamps: boolean;
+  sack: boolean;
+  /** Smoothed round-trip time and variation; null before the first sample. */
+  srtt: number | null;
+  rttvar: number | null;
+  rto: number;
+  cwnd: number;
+  ssthresh: number;
+  congestionControl: string;
+  bytesSent: number;
+  bytesAcked: number;
+  bytesReceived: number;
+  segmentsSent: number;
+  segmentsReceived: number;
+  retransmits: number;
+  sendBuffered: number;
+  receiveBuffered: number;
+}
+
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+  /** Stops listening; connections not yet accepted are reset, accepted ones live on. Idempotent. */
+  close(): void;
+}
+
+export interface ListenOptions {
+  /** Dotted quad; default `0.0.0.0`, every address of the host. */
+  address?: string;
+  /** 0 picks a free port. */
+  port: number;
+  /** Most connections waiting, in handshake or for accept. Default: the host's configuration. */
+  backlog?: number;
+}
+
+export interface ConnectOptions {
+  remoteAddress: string;
+  remotePort: number;
+  localAddress?: string;
+  localPort?: number;
+}
+
+/**
+ * What the socket layer needs from a host. Errors are thrown with Node's `code`, `syscall`,
+ * `address` and `port`: EADDRINUSE, EADDRNOTAVAIL (listen, connect), ENETUNREACH (connect).
+ */
+export interface Transport {
+  /** `accept` is called once per connection whose handshake is complete; it returns its handler. */
+  listen(options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Listener;
+  connect(options: ConnectOptions, handler: ConnectionHandler): Connection;
+  /** Keeps the process alive until the same number of `release()` calls. */
+  hold(): void;
+  release(): void;
+}
