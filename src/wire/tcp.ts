@@ -152,7 +152,7 @@ function parseOption(
 function sackBlocks(segment: Segment): number {
   if ((segment.options & OPT_SACK) === 0 || (segment.flags & SYN) !== 0) return 0;
   const most = (segment.options & OPT_TIMESTAMPS) !== 0 ? MAX_SACK_BLOCKS - 1 : MAX_SACK_BLOCKS;
-  return segment.sackCount < most ? segment.sackCount : most;
+  return Math.min(segment.sackCount, most);
 }
 
 /**
