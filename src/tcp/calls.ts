@@ -1,12 +1,12 @@
 import { add, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
 import { enterClosed } from './end.js';
+import { updateSndMss } from './negotiation.js';
 import { sendReset } from './output.js';
+import { retransmitAll } from './recovery.js';
 import { canSend, State, transition, unreachable } from './state.js';
 import { type Failure, Recovery, type Tcb } from './tcb.js';
 import { armKeepAlive, stopRetransmit } from './timers.js';
-import { updateSndMss } from './negotiation.js';
-import { retransmitAll } from './recovery.js';
 
 /** Sets the send variables for `iss`; for both kinds of OPEN (RFC 9293 §3.10.1). */
 export function initialize(tcb: Tcb, iss: Seq, tsOffset: number, now: number): void {
@@ -147,7 +147,13 @@ export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): 
  * connection that is being opened; later they are soft as well, because anyone can forge them
  * (RFC 5461 §4, RFC 5927 §5). The quoted number must be outstanding (RFC 5927 §4).
  */
-export function icmpError(tcb: Tcb, quoted: Segment, failure: Failure, hard: boolean, now: number): boolean {
+export function icmpError(
+  tcb: Tcb,
+  quoted: Segment,
+  failure: Failure,
+  hard: boolean,
+  now: number,
+): boolean {
   if (!isOutstanding(tcb, quoted.seq)) return false;
   if (hard && (tcb.state === State.SYN_SENT || tcb.state === State.SYN_RECEIVED)) {
     enterClosed(tcb, failure, 'ICMP: RFC 9293 §3.9.2.2', now);

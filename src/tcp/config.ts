@@ -97,7 +97,12 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
 const DAY = 86_400_000;
 
 /** Smallest and largest value of each number, both included. */
-const RANGES: { readonly [K in keyof TcpConfig as TcpConfig[K] extends number ? K : never]: readonly [number, number] } = {
+const RANGES: {
+  readonly [K in keyof TcpConfig as TcpConfig[K] extends number ? K : never]: readonly [
+    number,
+    number,
+  ];
+} = {
   msl: [1, 10 * 60_000],
   finWait2Timeout: [1, DAY],
   maxTimeWait: [0, 1_048_576],
@@ -149,7 +154,9 @@ function checkField(name: string, value: unknown): void {
   const expected = typeof DEFAULT_TCP_CONFIG[name as keyof TcpConfig];
   if (typeof value !== expected) {
     throw Object.assign(
-      new TypeError(`The "tcp.${name}" option must be of type ${expected}. Received ${describe(value)}`),
+      new TypeError(
+        `The "tcp.${name}" option must be of type ${expected}. Received ${describe(value)}`,
+      ),
       { code: 'ERR_INVALID_ARG_TYPE' },
     );
   }
@@ -173,7 +180,9 @@ function describe(value: unknown): string {
 
 function rangeError(field: string, expected: string, value: number): RangeError {
   return Object.assign(
-    new RangeError(`The value of "${field}" is out of range. It must be ${expected}. Received ${value}`),
+    new RangeError(
+      `The value of "${field}" is out of range. It must be ${expected}. Received ${value}`,
+    ),
     { code: 'ERR_OUT_OF_RANGE' },
   );
 }

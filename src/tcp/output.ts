@@ -116,7 +116,7 @@ export function sendReset(tcb: Tcb, now: number): void {
 
 /** Sends again from {@link Tcb.lossNext} as far as the windows allow. */
 function sendRetransmissions(tcb: Tcb, now: number): void {
-  while (lt(tcb.lossNext, tcb.lossEnd) && tcb.host.canTransmit()) {
+  while (lt(tcb.lossNext, tcb.lossEnd) && tcb.host.canTransmit(tcb)) {
     if (tcb.lossNext === tcb.iss) {
       // FIN_WAIT_1 entered from SYN_RECEIVED: our SYN is still to be acknowledged.
       sendSyn(tcb, now);
@@ -141,7 +141,7 @@ function sendRetransmissions(tcb: Tcb, now: number): void {
 function sendNew(tcb: Tcb, now: number): void {
   if (lt(tcb.lossNext, tcb.lossEnd)) return;
   tcb.cwndLimited = false;
-  while (tcb.host.canTransmit()) {
+  while (tcb.host.canTransmit(tcb)) {
     const pending = unsent(tcb);
     if (pending === 0) return;
     const room = allowance(tcb, tcb.sndNxt);
@@ -162,7 +162,7 @@ function unsent(tcb: Tcb): number {
 
 /** As much as one burst takes, in full segments unless everything that is left goes out with it. */
 function wholeSegments(tcb: Tcb, pending: number, room: number): number {
-  const most = Math.min(pending, room, tcb.host.maxBurst(tcb.sndMss));
+  const most = Math.min(pending, room, tcb.host.maxBurst(tcb));
   if (most >= pending || most < tcb.sndMss) return most;
   return most - (most % tcb.sndMss);
 }
@@ -180,7 +180,7 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
   begin(tcb, segment, fin ? ACK | FIN : ACK, start, now);
   if (length > 0) attachText(tcb, segment, diff(start, tcb.sendStart), length);
   // RFC 9293 §3.9.1.2, MUST-61: PSH on what empties the buffer.
-  if (length === available) segment.flags |= PSH;
+  if (length > 0 && length === available) segment.flags |= PSH;
   if (tcb.urgentPending) markUrgent(tcb, segment);
   finishWindow(tcb, segment);
   const octets = length + (fin ? 1 : 0);

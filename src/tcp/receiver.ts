@@ -23,7 +23,13 @@ export function receiveText(tcb: Tcb, segment: Segment, now: number): void {
   }
 }
 
-function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: number, now: number): void {
+function receiveInOrder(
+  tcb: Tcb,
+  segment: Segment,
+  offset: number,
+  length: number,
+  now: number,
+): void {
   if (tcb.receiveQueue.push(segment.bytes, offset, length)) segment.pinned = true;
   tcb.rcvNxt = add(tcb.rcvNxt, length);
   tcb.bytesReceived += length;

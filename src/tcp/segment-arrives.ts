@@ -5,8 +5,8 @@ import { close } from './calls.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
 import { sendReset, timestamp, writeResetFor } from './output.js';
-import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { isAcceptable, receiveFin, receiveText } from './receiver.js';
+import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { rttSample, setRto } from './rtt.js';
 import { State, transition, unreachable } from './state.js';
 import { Event, type Tcb } from './tcb.js';
@@ -167,7 +167,11 @@ function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
 function rejectUnacceptable(tcb: Tcb, segment: Segment, now: number): Drop {
   const { flags } = segment;
   if ((flags & RST) !== 0) return Drop.TCP_BAD_RST;
-  if (tcb.state === State.SYN_RECEIVED && (flags & (SYN | ACK)) === SYN && segment.seq === tcb.irs) {
+  if (
+    tcb.state === State.SYN_RECEIVED &&
+    (flags & (SYN | ACK)) === SYN &&
+    segment.seq === tcb.irs
+  ) {
     // The peer has not seen our SYN,ACK: it goes out again at once.
     retransmitSyn(tcb);
     return Drop.NONE;
@@ -368,6 +372,7 @@ function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
   if (bytes > 0) {
     tcb.sendBuffer.drop(bytes);
     tcb.sendStart = add(tcb.sendStart, bytes);
+    tcb.bytesAcked += bytes;
     if (tcb.writeBlocked) tcb.events |= Event.WRITABLE;
   }
   sampleRtt(tcb, segment, now);
@@ -411,10 +416,7 @@ function isDuplicateAck(tcb: Tcb, segment: Segment): boolean {
 /** SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. */
 function updateSendWindow(tcb: Tcb, segment: Segment, now: number): void {
   if (lt(segment.ack, tcb.sndUna)) return;
-  if (
-    lt(tcb.sndWl1, segment.seq) ||
-    (tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack))
-  ) {
+  if (lt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack))) {
     setSendWindow(tcb, segment);
   }
   if (tcb.persisting) onAckWhilePersisting(tcb, now);

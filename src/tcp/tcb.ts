@@ -23,10 +23,10 @@ export interface TcpHost {
    * `segmentSize` is cut below.
    */
   transmit(segment: Segment, tcb: Tcb | null, now: number): void;
-  /** Largest payload in bytes that {@link transmit} takes at once for segments of `mss` bytes. */
-  maxBurst(mss: number): number;
+  /** Largest payload in bytes that {@link transmit} takes at once; at least {@link Tcb.sndMss}. */
+  maxBurst(tcb: Tcb): number;
   /** False while the link cannot take more; the host calls output again when it can. */
-  canTransmit(): boolean;
+  canTransmit(tcb: Tcb): boolean;
   /** The connection has something to send, or an event to report, at the end of the batch. */
   markDirty(tcb: Tcb): void;
   /** The limit of RFC 5961 §7 for the whole host; true takes one from it. */
@@ -77,6 +77,8 @@ export class Tcb {
   readonly localPort: number;
   readonly remoteAddr: number;
   readonly remotePort: number;
+  /** By which of the host's interfaces its segments leave. */
+  interfaceIndex = 0;
   /** Assigned by `transition()` alone. */
   readonly state: State;
   /** Opened by LISTEN, so that a RST in SYN_RECEIVED returns there (RFC 9293 MUST-11). */
@@ -205,6 +207,7 @@ export class Tcb {
   user: unknown = null;
 
   bytesSent = 0;
+  bytesAcked = 0;
   bytesReceived = 0;
   segmentsSent = 0;
   segmentsReceived = 0;

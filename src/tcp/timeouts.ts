@@ -59,7 +59,10 @@ function givesUp(tcb: Tcb, now: number): boolean {
 /** Probes a window that lets nothing out (§3.8.6.1), with back-off (SHLD-30). */
 function onPersist(tcb: Tcb, now: number): void {
   tcb.retransmits++;
-  const limit = tcb.userTimeout > 0 ? now - tcb.waitingSince >= tcb.userTimeout : tcb.retransmits > tcb.host.config.retransmitR2;
+  const limit =
+    tcb.userTimeout > 0
+      ? now - tcb.waitingSince >= tcb.userTimeout
+      : tcb.retransmits > tcb.host.config.retransmitR2;
   if (limit) {
     lose(tcb, 'no answer to zero-window probes: RFC 9293 §3.8.6.1', now);
     return;
