@@ -55,6 +55,14 @@ function takeReassembled(tcb: Tcb): void {
   }
 }
 
+/** Text that came with the SYN is the user's once ESTABLISHED is reached (RFC 9293 §3.10.7.2 and §3.10.7.3). */
+export function receiveEarlyText(tcb: Tcb): void {
+  if (tcb.reassembly.isEmpty) return;
+  takeReassembled(tcb);
+  tcb.ackNow = true;
+  tcb.events |= Event.READABLE;
+}
+
 function receiveOutOfOrder(
   tcb: Tcb,
   segment: Segment,

@@ -5,7 +5,7 @@ import { close } from './calls.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
 import { sendReset, timestamp, writeResetFor } from './output.js';
-import { isAcceptable, receiveFin, receiveText } from './receiver.js';
+import { isAcceptable, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
 import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { rttSample, setRto } from './rtt.js';
 import { State, transition, unreachable } from './state.js';
@@ -357,6 +357,7 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
   tcb.events |= Event.ESTABLISHED;
   tcb.heardAt = now;
   if (tcb.keepAlive) armKeepAlive(tcb, now);
+  receiveEarlyText(tcb);
   if (tcb.sendBuffer.length > 0 || tcb.finQueued) tcb.waitingSince = now;
   if (tcb.finQueued) {
     tcb.finQueued = false;
