@@ -117,6 +117,8 @@ export function receiveWindow(tcb: Tcb): number {
  * ACK: the window it knows is less than half of the buffer, and it would grow by two segments.
  */
 export function windowUpdateDue(tcb: Tcb): boolean {
+  // The window of a SYN is not scaled and so is small; the first ACK of data tells the whole one.
+  if (tcb.bytesReceived === 0) return false;
   const offered = diff(tcb.rcvAdv, tcb.rcvNxt);
   const half = tcb.rcvBufferLimit >> 1;
   if (offered >= half) return false;
