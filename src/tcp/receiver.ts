@@ -91,7 +91,10 @@ export function receiveFin(tcb: Tcb, segment: Segment): boolean {
     }
   }
   if (!tcb.reassembly.hasFin || tcb.finReceived) return false;
-  if (add(tcb.rcvNxt, 1) !== tcb.reassembly.finSeq) return false;
+  if (add(tcb.rcvNxt, 1) !== tcb.reassembly.finSeq) {
+    if ((segment.flags & FIN) !== 0) tcb.ackNow = true;
+    return false;
+  }
   tcb.rcvNxt = tcb.reassembly.finSeq;
   tcb.finReceived = true;
   tcb.reassembly.clear();

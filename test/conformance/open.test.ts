@@ -186,28 +186,36 @@ describe('opening a connection (RFC 9293 §3.5, figure 5)', () => {
     });
   }
 
-  scripted('§3.10.7.4: an ACK of what was not sent in SYN_RECEIVED is answered with RST', {}, (p) => {
-    p.listen();
-    p.send('S');
-    p.expect('S.');
-    p.send('.', { ack: 77 });
-    p.expect('R', { seq: 77 });
-    p.expectState('SYN_RECEIVED');
-    p.send('.', { ack: 1 });
-    p.expectState('ESTABLISHED');
-  });
+  scripted(
+    '§3.10.7.4: an ACK of what was not sent in SYN_RECEIVED is answered with RST',
+    {},
+    (p) => {
+      p.listen();
+      p.send('S');
+      p.expect('S.');
+      p.send('.', { ack: 77 });
+      p.expect('R', { seq: 77 });
+      p.expectState('SYN_RECEIVED');
+      p.send('.', { ack: 1 });
+      p.expectState('ESTABLISHED');
+    },
+  );
 
-  scripted('half-open discovery (§3.5.1, figure 9): SYN to a peer that is still connected', {}, (p) => {
-    p.connect();
-    p.expect('S', { seq: 0 });
-    // The peer has an old connection and answers with where it is.
-    p.send('.', { seq: 300, ack: 100 });
-    p.expect('R', { seq: 100 });
-    p.expectState('SYN_SENT');
-    p.expect('S', { seq: 0 }, 1_000);
-    p.send('S.', { seq: 0, ack: 1 });
-    p.expectState('ESTABLISHED');
-  });
+  scripted(
+    'half-open discovery (§3.5.1, figure 9): SYN to a peer that is still connected',
+    {},
+    (p) => {
+      p.connect();
+      p.expect('S', { seq: 0 });
+      // The peer has an old connection and answers with where it is.
+      p.send('.', { seq: 300, ack: 100 });
+      p.expect('R', { seq: 100 });
+      p.expectState('SYN_SENT');
+      p.expect('S', { seq: 0 }, 1_000);
+      p.send('S.', { seq: 0, ack: 1 });
+      p.expectState('ESTABLISHED');
+    },
+  );
 
   test('a connection can be opened from every ephemeral port once', () => {
     const p = new Peer();
