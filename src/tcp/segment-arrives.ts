@@ -289,11 +289,16 @@ function arrivesFromSixth(tcb: Tcb, segment: Segment, now: number): Drop {
   }
   arrivesUrgent(tcb, segment);
   if (segment.length > 0) {
-    if (tcb.orphaned) return resetUnreadable(tcb, now);
+    if (tcb.orphaned && hasNewText(tcb, segment)) return resetUnreadable(tcb, now);
     receiveText(tcb, segment, now);
   }
   if (receiveFin(tcb, segment)) arrivesFin(tcb, now);
   return Drop.NONE;
+}
+
+/** Some of the text is beyond what the user had when letting go. */
+function hasNewText(tcb: Tcb, segment: Segment): boolean {
+  return gt(add(segment.seq, segment.length + ((segment.flags & SYN) >> 1)), tcb.rcvNxt);
 }
 
 /** SHLD-3: data for a user who is gone was lost, and the peer is told so. */
