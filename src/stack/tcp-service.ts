@@ -131,10 +131,11 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if (segment.srcPort === 0 || segment.dstPort === 0) return Drop.TCP_BAD_ADDRESS;
     if ((segment.flags & RST) !== 0) return Drop.TCP_NO_CONNECTION;
     const listener = this.listeners.find(segment.dstAddr, segment.dstPort);
-    if (listener === null || (segment.flags & (SYN | ACK)) !== SYN) {
+    if (listener === null || (segment.flags & ACK) !== 0) {
       this.#reset(segment, now);
       return Drop.TCP_NO_CONNECTION;
     }
+    if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
     if (listener.isFull) {
       this.counters.tcpListenOverflows++;
       return Drop.TCP_BACKLOG_FULL;
