@@ -172,8 +172,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     const verdict = arrivesInTimeWait(record, segment);
     switch (verdict) {
       case Verdict.REOPEN:
-        if (this.listeners.find(segment.dstAddr, segment.dstPort) !== null) {
-          this.#endTimeWait(record);
+        if (this.listeners.find(segment.dstAddr, segment.dstPort)?.isFull === false) {
+          this.#endTimeWait(record, 'a new incarnation: RFC 6191');
           return this.#arrivesUnknown(segment, by, now, record);
         }
         break;
@@ -351,7 +351,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     this.#wheel.advance(now, this.#fire);
     let record = this.#timeWaits.first;
     while (record !== null && record.expires <= now) {
-      this.#endTimeWait(record);
+      this.#endTimeWait(record, '2 MSL are over: RFC 9293 §3.10.8');
       record = this.#timeWaits.first;
     }
   }
@@ -371,12 +371,14 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       this.#table.remove(tcb);
       return;
     }
-    if (this.#timeWaits.size >= this.config.maxTimeWait) this.#endTimeWait(this.#timeWaits.first!);
+    if (this.#timeWaits.size >= this.config.maxTimeWait) {
+      this.#endTimeWait(this.#timeWaits.first!, 'too many in TIME_WAIT');
+    }
     this.#table.replace(tcb, record);
     this.#timeWaits.append(record, now + 2 * this.config.msl);
   }
 
-  #endTimeWait(record: TimeWait): void {
+  #endTimeWait(record: TimeWait, cause: string): void {
     this.#timeWaits.remove(record);
     this.#table.remove(record);
     const trace = this.trace;
@@ -385,7 +387,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
         record,
         State.TIME_WAIT,
         State.CLOSED,
-        '2 MSL are over: RFC 9293 §3.10.8',
+        cause,
         this.clock.now(),
       );
     }
