@@ -383,13 +383,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     this.#table.remove(record);
     const trace = this.trace;
     if (trace !== null) {
-      trace.transition(
-        record,
-        State.TIME_WAIT,
-        State.CLOSED,
-        cause,
-        this.clock.now(),
-      );
+      trace.transition(record, State.TIME_WAIT, State.CLOSED, cause, this.clock.now());
     }
   }
 

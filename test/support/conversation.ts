@@ -15,8 +15,9 @@ import { User } from './user.js';
 
 export type Side = 'a' | 'b';
 
+/** Loses a packet; what a rule leaves out matches everything. */
 export interface Drop {
-  from: Side;
+  from?: Side;
   /** Exact control bits in tcpdump's letters, `P` left out. */
   flags?: string;
   /** Only packets with (or without) text. */
@@ -231,7 +232,7 @@ export class Conversation {
 }
 
 function matches(rule: Drop & { seen: number }, packet: Packet, from: Side): boolean {
-  if (rule.from !== from) return false;
+  if (rule.from !== undefined && rule.from !== from) return false;
   if (rule.flags !== undefined && rule.flags !== packet.flags) return false;
   if (rule.data !== undefined && rule.data !== packet.data.length > 0) return false;
   rule.seen++;

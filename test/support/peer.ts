@@ -76,6 +76,8 @@ export class Peer {
   peerPort: number;
   hostPort: number;
   accepted = 0;
+  /** The users of accepted connections; {@link user} is the first. */
+  readonly users: User[] = [];
   readonly #link: MemoryLink;
   readonly #batch = new TxBatch();
   readonly #watch = new WindowWatch();
@@ -119,6 +121,7 @@ export class Peer {
       this.accepted++;
       const user = this.accepted === 1 ? this.user : new User();
       user.connection = connection;
+      this.users.push(user);
       return user;
     });
   }
