@@ -87,11 +87,12 @@ export class IpInput {
     const header = this.#header;
     const at = offset + header.headerLength;
     const length = header.totalLength - header.headerLength;
-    this.counters.ipInDelivers++;
     switch (header.protocol) {
       case PROTOCOL_TCP:
+        this.counters.ipInDelivers++;
         return this.#tcp(bytes, view, at, length, vouched, by, now);
       case PROTOCOL_ICMP:
+        this.counters.ipInDelivers++;
         return this.icmp.input(bytes, view, offset, header, by, now);
       default:
         return this.icmp.refuseProtocol(bytes, offset, header, by, now);
