@@ -299,9 +299,12 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
         this.#wheel.cancel(tcb.timer);
         this.#table.remove(tcb);
         this.#forgetPending(tcb);
+        // It is no longer the host's: what its user still does with it has nothing to settle.
+        tcb.dirty = true;
         break;
       case State.TIME_WAIT:
         this.#wheel.cancel(tcb.timer);
+        tcb.dirty = true;
         this.#startTimeWait(tcb, now);
         break;
       default:

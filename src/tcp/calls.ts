@@ -95,6 +95,10 @@ export function abort(tcb: Tcb, now: number): void {
   switch (tcb.state) {
     case State.CLOSED:
       return;
+    case State.TIME_WAIT:
+      // The record that has taken the TCB's place stays for its 2 MSL.
+      tcb.receiveQueue.clear();
+      return;
     case State.SYN_RECEIVED:
     case State.ESTABLISHED:
     case State.FIN_WAIT_1:
@@ -106,7 +110,6 @@ export function abort(tcb: Tcb, now: number): void {
     case State.SYN_SENT:
     case State.CLOSING:
     case State.LAST_ACK:
-    case State.TIME_WAIT:
       break;
     default:
       unreachable(tcb.state);
