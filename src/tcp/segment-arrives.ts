@@ -248,8 +248,10 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     tcb.ackNow = true;
     return Drop.TCP_BAD_ACK;
   }
-  if (gt(segment.ack, tcb.sndUna)) acknowledge(tcb, segment, now);
-  else if (isDuplicateAck(tcb, segment)) onDuplicateAck(tcb, now);
+  if (gt(segment.ack, tcb.sndUna)) {
+    if (tcb.sndUna === tcb.iss && tcb.bytesAcked === 0) establishedClosing(tcb);
+    acknowledge(tcb, segment, now);
+  } else if (isDuplicateAck(tcb, segment)) onDuplicateAck(tcb, now);
   updateSendWindow(tcb, segment, now);
   return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
 }
@@ -368,6 +370,12 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
     tcb.finQueued = false;
     close(tcb, now);
   }
+}
+
+/** Our SYN is acknowledged in FIN_WAIT_1, which CLOSE has entered from SYN_RECEIVED. */
+function establishedClosing(tcb: Tcb): void {
+  tcb.events |= Event.ESTABLISHED;
+  receiveEarlyText(tcb);
 }
 
 /** SND.UNA < SEG.ACK =< SND.NXT: takes what is acknowledged off the retransmission queue. */

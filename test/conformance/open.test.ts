@@ -150,7 +150,19 @@ describe('opening a connection (RFC 9293 §3.5, figure 5)', () => {
     p.send('F.', { ack: 2 });
     p.expect('.', { ack: 2 });
     p.expectState('TIME_WAIT');
-    expect(p.user.events.at(-1)).toBe('closed');
+    expect(p.user.events).toEqual(['established', 'finished', 'end', 'closed']);
+  });
+
+  scripted('CLOSE in SYN_RECEIVED: text on the SYN is still handed over', {}, (p) => {
+    p.connect();
+    p.expect('S');
+    p.send('S', { data: 'early' });
+    p.expect('S.', { ack: 1 });
+    p.user.end();
+    p.expect('F.', { seq: 1 });
+    p.send('.', { ack: 2 });
+    expect(p.user.received.toString()).toBe('early');
+    p.expect('.', { ack: 6 });
   });
 
   scripted('§3.10.7.4: a SYN,ACK is sent again for a SYN that comes again', {}, (p) => {
