@@ -81,7 +81,8 @@ export function sendSyn(tcb: Tcb, now: number): void {
     tcb.waitingSince = now;
     startTiming(tcb, tcb.iss, now);
   }
-  noteAckSent(tcb, segment.wnd);
+  // Sent again from FIN_WAIT_1 it follows a FIN whose scaled window may have offered more.
+  noteAckSent(tcb, again ? Math.max(segment.wnd, diff(tcb.rcvAdv, tcb.rcvNxt)) : segment.wnd);
   transmit(tcb, segment, now, again);
   if (tcb.retransmitAt === Infinity) armRetransmit(tcb, now);
 }
