@@ -80,14 +80,13 @@ export class Peer {
   readonly users: User[] = [];
   readonly #link: MemoryLink;
   readonly #batch = new TxBatch();
-  readonly #watch = new WindowWatch();
-  readonly #peerWatch = new WindowWatch();
+  /** The windows of each connection, by the peer's port and the host's. */
+  readonly #watches = new Map<string, { host: WindowWatch; peer: WindowWatch }>();
 
   constructor(options: PeerOptions = {}) {
     this.iss = seq(options.isn ?? 1_000_000);
     this.peerPort = options.peerPort ?? PEER_PORT;
     this.hostPort = options.hostPort ?? HOST_PORT;
-    this.#watch.peer = this.#peerWatch;
     const [hostLink, peerLink] = memoryPair({
       runtime: this.runtime,
       ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
@@ -275,15 +274,26 @@ export class Peer {
       this.inbox.push(packet);
       const base = packet.flags.includes('S') ? packet.rawSeq : this.hostIss;
       this.#line(`host > ${describe(packet, base, this.iss)}`);
-      this.#watch.sent(packet);
+      this.#watch(packet.dstPort, packet.srcPort).host.sent(packet);
     }
     checkHost(this.host);
+  }
+
+  #watch(peerPort: number, hostPort: number): { host: WindowWatch; peer: WindowWatch } {
+    const key = `${peerPort} ${hostPort}`;
+    let watch = this.#watches.get(key);
+    if (watch === undefined) {
+      watch = { host: new WindowWatch(), peer: new WindowWatch() };
+      watch.host.peer = watch.peer;
+      this.#watches.set(key, watch);
+    }
+    return watch;
   }
 
   #peerWatchSyn(packet: Packet): void {
     if (packet.flags === 'S' || packet.flags === 'S.') {
       // The peer may do as it likes with its window; only its SYN matters to the watch.
-      this.#peerWatch.sent({ ...packet, flags: 'S' });
+      this.#watch(packet.srcPort, packet.dstPort).peer.sent({ ...packet, flags: 'S' });
     }
   }
 
