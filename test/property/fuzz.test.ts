@@ -292,6 +292,7 @@ describe('a network that changes packets and mends their checksums', () => {
       fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
         let count = 0;
         const c = new Conversation({
+          forged: true,
           tcp: { retransmitR2: 5, synTimeout: 10_000, rtoMax: 5_000 },
           onPacket: (packet) => {
             count++;

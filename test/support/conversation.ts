@@ -39,6 +39,8 @@ export interface ConversationOptions {
   /** Initial sequence numbers. */
   isnA?: number;
   isnB?: number;
+  /** The network changes packets so that no one can tell: what is announced is not what is heard. */
+  forged?: boolean;
   /** The fate of packets that no rule drops; see MemoryPairOptions. */
   onPacket?: (packet: Uint8Array, from: Side) => number | readonly number[];
 }
@@ -220,7 +222,7 @@ export class Conversation {
     if (packet.flags.includes('S')) this.#iss[from] = packet.rawSeq;
     const line = describePacket(packet, this.#iss[from] ?? seq(0), this.#iss[to] ?? seq(0));
     this.#line(`${from} ${from === 'a' ? '>' : '<'} ${line}${lost ? '  LOST' : ''}`);
-    this.#watch[from].sent(packet);
+    if (!this.#options.forged) this.#watch[from].sent(packet);
     this.check();
     if (lost) return [];
     return this.#options.onPacket?.(bytes, from) ?? 0;

@@ -80,7 +80,7 @@ export class Peer {
   readonly users: User[] = [];
   readonly #link: MemoryLink;
   readonly #batch = new TxBatch();
-  /** The windows of each connection, by the peer's port and the host's. */
+  /** The windows of each connection, by the peer's address and port and the host's port. */
   readonly #watches = new Map<string, { host: WindowWatch; peer: WindowWatch }>();
 
   constructor(options: PeerOptions = {}) {
@@ -274,13 +274,17 @@ export class Peer {
       this.inbox.push(packet);
       const base = packet.flags.includes('S') ? packet.rawSeq : this.hostIss;
       this.#line(`host > ${describe(packet, base, this.iss)}`);
-      this.#watch(packet.dstPort, packet.srcPort).host.sent(packet);
+      this.#watch(packet.dstAddr, packet.dstPort, packet.srcPort).host.sent(packet);
     }
     checkHost(this.host);
   }
 
-  #watch(peerPort: number, hostPort: number): { host: WindowWatch; peer: WindowWatch } {
-    const key = `${peerPort} ${hostPort}`;
+  #watch(
+    addr: number,
+    peerPort: number,
+    hostPort: number,
+  ): { host: WindowWatch; peer: WindowWatch } {
+    const key = `${addr} ${peerPort} ${hostPort}`;
     let watch = this.#watches.get(key);
     if (watch === undefined) {
       watch = { host: new WindowWatch(), peer: new WindowWatch() };
@@ -293,7 +297,10 @@ export class Peer {
   #peerWatchSyn(packet: Packet): void {
     if (packet.flags === 'S' || packet.flags === 'S.') {
       // The peer may do as it likes with its window; only its SYN matters to the watch.
-      this.#watch(packet.srcPort, packet.dstPort).peer.sent({ ...packet, flags: 'S' });
+      this.#watch(packet.srcAddr, packet.srcPort, packet.dstPort).peer.sent({
+        ...packet,
+        flags: 'S',
+      });
     }
   }
 
