@@ -118,7 +118,7 @@ export function sendReset(tcb: Tcb, now: number): void {
 /** Sends again from {@link Tcb.lossNext} as far as the windows allow. */
 function sendRetransmissions(tcb: Tcb, now: number): void {
   while (lt(tcb.lossNext, tcb.lossEnd) && tcb.host.canTransmit(tcb)) {
-    if (tcb.lossNext === tcb.iss) {
+    if (tcb.lossNext === tcb.iss && tcb.bytesAcked === 0) {
       // FIN_WAIT_1 entered from SYN_RECEIVED: our SYN is still to be acknowledged.
       sendSyn(tcb, now);
       tcb.lossNext = add(tcb.lossNext, 1);
