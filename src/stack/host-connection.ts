@@ -87,20 +87,30 @@ export class HostConnection implements Connection {
     setKeepAlive(this.tcb, on, initialDelay, this.clock.now());
   }
 
-  /** Tells the user what has happened since the last time, in the order of the handler's methods. */
-  deliver(events: number): void {
-    const { handler } = this;
-    if ((events & Event.ESTABLISHED) !== 0 && !this.#done) handler.established();
-    if ((events & Event.READABLE) !== 0 && !this.#done) handler.readable();
-    if ((events & Event.WRITABLE) !== 0 && !this.#done) {
+  /**
+   * Tells the user what has happened since the last time, in the order of the handler's methods. When
+   * one of them throws, the rest stays for the next time.
+   */
+  deliver(): void {
+    if (this.#take(Event.ESTABLISHED)) this.handler.established();
+    if (this.#take(Event.READABLE)) this.handler.readable();
+    if (this.#take(Event.WRITABLE)) {
       this.tcb.writeBlocked = false;
-      handler.writable();
+      this.handler.writable();
     }
-    if ((events & Event.FINISHED) !== 0 && !this.#done) handler.finished();
-    if ((events & Event.CLOSED) !== 0 && !this.#done) {
+    if (this.#take(Event.FINISHED)) this.handler.finished();
+    if (this.#take(Event.CLOSED)) {
       this.#done = true;
-      handler.closed(this.tcb.failure);
+      this.handler.closed(this.tcb.failure);
     }
+    this.tcb.events = 0;
+  }
+
+  #take(event: Event): boolean {
+    const { tcb } = this;
+    if ((tcb.events & event) === 0) return false;
+    tcb.events &= ~event;
+    return !this.#done;
   }
 
   info(): ConnectionInfo {

@@ -250,6 +250,7 @@ export class Host implements Transport {
       this.#busy = false;
       this.#interfaces.flush();
       this.#setAlarm();
+      if (this.#tcp.unsettled) this.#onDirty();
     }
   }
 

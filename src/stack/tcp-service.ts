@@ -285,14 +285,33 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       const settling = this.#dirty;
       this.#dirty = this.#settling;
       this.#settling = settling;
-      for (let i = 0; i < settling.length; i++) this.#settleOne(settling[i]!, now);
-      settling.length = 0;
+      let settled = 0;
+      try {
+        while (settled < settling.length) this.#settleOne(settling[settled++]!, now);
+      } finally {
+        // Unless a handler has thrown, nothing is left; it must not keep others from being served.
+        while (settled < settling.length) this.#dirty.push(settling[settled++]!);
+        settling.length = 0;
+      }
     }
   }
 
+  /** True when a handler that threw has left something for another {@link settle}. */
+  get unsettled(): boolean {
+    return this.#dirty.length > 0;
+  }
+
   #settleOne(tcb: Tcb, now: number): void {
-    if (tcb.events !== 0) this.#deliver(tcb);
-    tcb.dirty = false;
+    try {
+      if (tcb.events !== 0) this.#deliver(tcb);
+    } finally {
+      tcb.dirty = false;
+      this.#finishOne(tcb, now);
+      if (tcb.events !== 0) this.#dirty.push(tcb);
+    }
+  }
+
+  #finishOne(tcb: Tcb, now: number): void {
     output(tcb, now);
     switch (tcb.state) {
       case State.CLOSED:
@@ -313,21 +332,21 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #deliver(tcb: Tcb): void {
-    const events = tcb.events;
-    tcb.events = 0;
     if (tcb.user instanceof HostConnection) {
-      tcb.user.deliver(events);
-    } else if ((events & Event.ESTABLISHED) !== 0 && tcb.state !== State.CLOSED) {
-      this.#accept(tcb, events);
+      tcb.user.deliver();
+    } else if ((tcb.events & Event.ESTABLISHED) !== 0 && tcb.state !== State.CLOSED) {
+      this.#accept(tcb);
+    } else {
+      tcb.events = 0;
     }
   }
 
-  #accept(tcb: Tcb, events: number): void {
+  #accept(tcb: Tcb): void {
     const listener = tcb.user as HostListener;
     listener.pending.delete(tcb);
     const connection = new HostConnection(tcb, this.clock, NO_HANDLER);
     connection.handler = listener.accept(connection);
-    connection.deliver(events);
+    connection.deliver();
   }
 
   #forgetPending(tcb: Tcb): void {
@@ -369,6 +388,9 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #startTimeWait(tcb: Tcb, now: number): void {
+    if (this.#table.find(tcb.localAddr, tcb.localPort, tcb.remoteAddr, tcb.remotePort) !== tcb) {
+      return;
+    }
     const record = new TimeWait(tcb);
     if (this.config.maxTimeWait === 0) {
       this.#table.remove(tcb);
