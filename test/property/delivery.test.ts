@@ -4,8 +4,8 @@ import { Random } from '../../src/base/random.js';
 import type { HostConnection } from '../../src/stack/host-connection.js';
 import type { TcpConfig } from '../../src/tcp/config.js';
 import { Conversation, recorded, type Side } from '../support/conversation.js';
-import { runs } from '../support/seed.js';
-import type { User } from '../support/user.js';
+import { runs, SEED } from '../support/seed.js';
+import { User } from '../support/user.js';
 
 interface Action {
   at: number;
@@ -25,6 +25,7 @@ interface Network {
   delay: number;
   mtu: number;
   offload: boolean;
+  queueBytes: number;
 }
 
 interface Play {
@@ -74,6 +75,7 @@ const play: fc.Arbitrary<Play> = fc.record({
     delay: fc.constantFrom(0, 1, 20),
     mtu: fc.constantFrom(100, 576, 1_500, 9_000),
     offload: fc.boolean(),
+    queueBytes: fc.constantFrom(1, 3_000, 4_000_000),
   }),
   tcpA: tcp,
   tcpB: tcp,
@@ -222,8 +224,55 @@ function expectNothingHeld(user: User): void {
   expect(tcb.delayedAckAt).toBe(Infinity);
 }
 
+/** Many connections at once between two hosts that lose packets. */
+function crowd(connections: number, loss: number, seed: number): void {
+  const random = new Random(seed);
+  let packets = 0;
+  const c = new Conversation({
+    delay: 3,
+    forged: true,
+    tcp: { rtoMax: 2_000, retransmitR2: 100 },
+    onPacket: () => (++packets < 20_000 && random.int(1_000) < loss ? [] : random.int(20)),
+  });
+  recorded(c, () => {
+    const users: { user: User; from: Side; expected: number }[] = [];
+    c.b.listen({ port: 80 }, (connection) => {
+      const user = new User();
+      user.connection = connection;
+      user.endsWithPeer = true;
+      const size = connection.remotePort % 5_000;
+      user.write(pattern('b', 0, size));
+      users.push({ user, from: 'a', expected: size });
+      return user;
+    });
+    for (let i = 0; i < connections; i++) {
+      c.runtime.schedule(random.int(1_000), () => {
+        const user = new User();
+        user.connection = c.a.connect({ remoteAddress: '10.0.0.2', remotePort: 80 }, user);
+        const size = user.connection.localPort % 5_000;
+        user.write(pattern('a', 0, size));
+        user.end();
+        users.push({ user, from: 'b', expected: size });
+      });
+    }
+    c.run(1_001);
+    c.finish(4_000_000);
+    expect(users.length).toBe(2 * connections);
+    for (const { user, from, expected } of users) {
+      expect(user.received.equals(pattern(from, 0, expected))).toBe(true);
+      expect(user.events).toContain('closed');
+      expectNothingHeld(user);
+    }
+    c.runtime.run(c.runtime.now() + 10_000_000);
+    expect(c.runtime.step(), 'a timer is left').toBe(false);
+  });
+}
+
 describe('exactly the bytes that were sent arrive', () => {
   test('whatever the network does, both ways, with half-close', { timeout: 60_000 }, () => {
     fc.assert(fc.property(play, perform), runs(600));
   });
+
+  test('on 200 connections at once', () => crowd(200, 0, 1));
+  test('on 200 connections at once with loss', () => crowd(200, 50, SEED));
 });

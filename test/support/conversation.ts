@@ -32,6 +32,8 @@ export interface ConversationOptions {
   delay?: number;
   mtu?: number;
   offload?: boolean;
+  /** Bytes on the way from which on the link is blocked. */
+  queueBytes?: number;
   tcp?: Partial<TcpConfig>;
   tcpA?: Partial<TcpConfig>;
   tcpB?: Partial<TcpConfig>;
@@ -86,6 +88,7 @@ export class Conversation {
       delay,
       ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
       ...(options.offload === undefined ? {} : { offload: options.offload }),
+      ...(options.queueBytes === undefined ? {} : { queueBytes: options.queueBytes }),
       onPacket: (packet, from) => this.#onPacket(packet, from),
     });
     this.a = new Host({
