@@ -75,9 +75,12 @@ export class Interfaces {
     return address === 0 || isGroup(address) || isLoopback(address) || this.isOwn(address);
   }
 
-  /** The interface towards `address`: by longest prefix, else the first that is not the loopback. */
+  /**
+   * The interface towards `address`: by longest prefix, else the first that is not the loopback.
+   * 127.0.0.0/8 never leaves the host (RFC 1122 §3.2.1.3).
+   */
   route(address: number): Interface | null {
-    if (this.isLocal(address)) return this.#loopback;
+    if (this.isOwn(address) || isLoopback(address)) return this.#loopback;
     let best: Interface | null = null;
     let bestPrefix = -1;
     for (const candidate of this.all) {
