@@ -86,13 +86,6 @@ Napi::Value RecvFd(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), fd);
 }
 
-// closeOnExec(fd)
-void CloseOnExec(const Napi::CallbackInfo& info) {
-  if (fcntl(info[0].As<Napi::Number>(), F_SETFD, FD_CLOEXEC) < 0) {
-    throw SystemError(info.Env(), "fcntl", errno);
-  }
-}
-
 // dieWithParent(parent): this process gets SIGTERM when the one with pid `parent` ends.
 void DieWithParent(const Napi::CallbackInfo& info) {
   if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) throw SystemError(info.Env(), "prctl", errno);
@@ -117,6 +110,8 @@ void Exec(const Napi::CallbackInfo& info) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  // Node marks every inherited descriptor close-on-exec.
+  for (int fd = 0; fd <= 2; fd++) fcntl(fd, F_SETFD, 0);
   execvp(arguments[0], arguments.data());
   throw SystemError(info.Env(), "execvp", errno);
 }
@@ -127,7 +122,6 @@ void DefineProcess(Napi::Env env, Napi::Object exports) {
   exports.Set("socketPair", Napi::Function::New(env, SocketPair, "socketPair"));
   exports.Set("sendFd", Napi::Function::New(env, SendFd, "sendFd"));
   exports.Set("recvFd", Napi::Function::New(env, RecvFd, "recvFd"));
-  exports.Set("closeOnExec", Napi::Function::New(env, CloseOnExec, "closeOnExec"));
   exports.Set("dieWithParent", Napi::Function::New(env, DieWithParent, "dieWithParent"));
   exports.Set("exec", Napi::Function::New(env, Exec, "exec"));
 }

@@ -11,7 +11,7 @@ export interface DeviceError extends Error {
 }
 
 const CAPABILITY =
-  'it needs CAP_NET_ADMIN. Run as root, or once ' +
+  'this needs CAP_NET_ADMIN. Run as root, or once ' +
   '`sudo setcap cap_net_admin+ep $(readlink -f $(command -v node))`, or let root make a device for ' +
   'you with `sudo ip tuntap add dev tun0 mode tun user $USER` and open it by its name; without any ' +
   'of these, run inside `unshare -Urn` or use `tuntcp run -- COMMAND`';
@@ -33,6 +33,7 @@ function advice(code: string, syscall: string, device: string): string {
             'on Ubuntu, `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`'
         : CAPABILITY;
     case 'EACCES':
+      if (syscall === 'execvp') return `the command ${device} may not be executed`;
       return syscall === 'open'
         ? 'this user may not open /dev/net/tun: `sudo chmod 0666 /dev/net/tun` (it is safe: making ' +
             'a device still needs CAP_NET_ADMIN)'

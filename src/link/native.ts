@@ -34,10 +34,12 @@ export interface Addon {
   sendFd(socket: number, fd: number): void;
   /** Does not wait: throws EAGAIN when nothing was sent yet. */
   recvFd(socket: number): number;
-  closeOnExec(fd: number): void;
   /** SIGTERM for this process when the one with pid `parent` ends. */
   dieWithParent(parent: number): void;
-  /** Replaces this process by a command found in PATH; returns only by throwing. */
+  /**
+   * Replaces this process by a command found in PATH, which gets descriptors 0 to 2 (Node marks all
+   * others close-on-exec) and default signal handling; returns only by throwing.
+   */
   exec(argv: readonly string[]): never;
 }
 
@@ -118,7 +120,7 @@ export function addon(): Addon {
   const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
   const require = createRequire(import.meta.url);
   try {
-    loaded = require('node-gyp-build')(process.env.TUNTCP_ADDON_ROOT ?? root) as Addon;
+    loaded = require('node-gyp-build')(root) as Addon;
   } catch (cause) {
     throw failure(
       'ERR_DLOPEN_FAILED',
