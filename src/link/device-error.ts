@@ -1,5 +1,8 @@
 import { getSystemErrorName } from 'node:util';
 
+/** Of Linux, unknown to libuv: the device of a descriptor was deleted. */
+export const EBADFD = 77;
+
 /** What every failure of a device is: an `Error` as Node makes it, with a next step in its message. */
 export interface DeviceError extends Error {
   /** `EPERM` */
@@ -76,7 +79,7 @@ function advice(code: string, syscall: string, device: string): string {
  * @param device the name of the device, or what was asked for
  */
 export function deviceError(errno: number, syscall: string, device: string): DeviceError {
-  const code = getSystemErrorName(errno) ?? `E${-errno}`;
+  const code = errno === -EBADFD ? 'EBADFD' : getSystemErrorName(errno);
   const error = new Error(`${syscall} ${code}: ${advice(code, syscall, device)}`);
   return Object.assign(error, { code, errno, syscall });
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { RX_CHECKSUM_VOUCHED, RxBatch, type TxBatch } from '../base/batch.js';
 import { VIRTIO_HEADER_BYTES, virtioSegmentSize, virtioVouched } from '../wire/virtio.js';
-import { described, deviceError } from './device-error.js';
+import { described, deviceError, EBADFD } from './device-error.js';
 import { HostSide } from './host-side.js';
 import type { Link, LinkReceiver } from './link.js';
 import { addon, type NativeDevice } from './native.js';
@@ -19,8 +19,6 @@ const NEW_DEVICE_MTU = 1500;
 const NO_BUFFERS_DELAY = 2;
 
 const { EAGAIN, EINVAL, EIO, EFAULT, ENOBUFS, ENOMEM, ENODEV, ENXIO, EBADF } = constants.errno;
-/** Linux has it, `node:os` has not: the device of this descriptor was deleted. */
-const EBADFD = 77;
 
 /** What happened to packets of a {@link TunLink}, each since it was opened. */
 export interface TunCounters {
