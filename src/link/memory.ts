@@ -60,6 +60,16 @@ export function memoryPair(options: MemoryPairOptions = {}): [MemoryLink, Memory
 }
 
 /**
+ * A cable whose two ends are one: what a host sends by it comes back to the same host. Packets are
+ * as large as IPv4 allows, and checksums are vouched for, as on Linux's `lo`.
+ */
+export function loopbackLink(runtime: Runtime): MemoryLink {
+  const link = new MemoryLink('lo', 'a', runtime, { runtime, mtu: 65_535, offload: true });
+  link.connect(link);
+  return link;
+}
+
+/**
  * One end of a {@link memoryPair}. After `close()`, what the other end sends is lost; what this end
  * had sent still arrives.
  */
