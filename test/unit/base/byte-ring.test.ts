@@ -50,6 +50,25 @@ describe('ByteRing', () => {
     expect(second.bytes).toBe(storage);
   });
 
+  it('keeps at most 16 MiB of storage that was given back, however often', () => {
+    const size = 2 ** 23;
+    const fill = (): Set<Uint8Array> => {
+      const rings = Array.from({ length: 4 }, () => new ByteRing(size));
+      for (const ring of rings) ring.push(new Uint8Array(size), 0, size);
+      const storages = new Set(rings.map((ring) => ring.bytes));
+      for (const ring of rings) ring.clear();
+      return storages;
+    };
+    let before = fill();
+    for (let i = 0; i < 3; i++) {
+      const after = fill();
+      const reused = [...after].filter((storage) => before.has(storage)).length;
+      expect(reused).toBeGreaterThan(0);
+      expect(reused).toBeLessThanOrEqual(2);
+      before = after;
+    }
+  });
+
   it('keeps its storage apart from that of others', () => {
     const [a, b] = [new ByteRing(100), new ByteRing(100)];
     a.push(Uint8Array.of(1, 2, 3), 0, 3);

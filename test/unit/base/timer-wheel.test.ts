@@ -121,7 +121,12 @@ describe('TimerWheel', () => {
       fc.record({ kind: fc.constant('advance'), node: fc.nat(30), span }),
       fc.record({ kind: fc.constant('follow'), node: fc.nat(30), span }),
     );
-    const start = fc.oneof(fc.constant(0), fc.constant(2 ** 30 - 7.25), fc.constant(2 ** 31 + 0.5));
+    const start = fc.oneof(
+      fc.constant(0),
+      fc.constant(2 ** 30 - 7.25),
+      fc.constant(2 ** 31 + 0.5),
+      fc.constant(2 ** 29 + 2 ** 28),
+    );
     fc.assert(
       fc.property(start, fc.array(action, { maxLength: 120 }), (origin, actions) => {
         let now = origin;

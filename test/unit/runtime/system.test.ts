@@ -55,10 +55,17 @@ describe('systemRuntime', () => {
     const alarm = runtime.alarm(() => {
       rung = true;
     });
+    const warnings: string[] = [];
+    const warn = (warning: Error): void => {
+      warnings.push(warning.name);
+    };
+    process.on('warning', warn);
     alarm.set(runtime.now() + 2 ** 33);
     await ring((other) => other.set(runtime.now() + 5));
     alarm.clear();
+    process.off('warning', warn);
     expect(rung).toBe(false);
+    expect(warnings).toEqual([]);
   });
 
   it('defers to the end of this turn and yields to the next', async () => {

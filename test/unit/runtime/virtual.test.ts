@@ -55,12 +55,12 @@ describe('VirtualRuntime', () => {
   });
 
   it('keeps its order when alarms are set and cleared at random', () => {
-    const action = fc.record({ alarm: fc.nat(9), at: fc.nat(50), clear: fc.boolean() });
+    const action = fc.record({ alarm: fc.nat(39), at: fc.nat(200), clear: fc.boolean() });
     fc.assert(
-      fc.property(fc.array(action, { maxLength: 100 }), (actions) => {
+      fc.property(fc.array(action, { minLength: 30, maxLength: 150 }), (actions) => {
         const runtime = new VirtualRuntime();
         const rung: [number, number][] = [];
-        const alarms = Array.from({ length: 10 }, (_, i) =>
+        const alarms = Array.from({ length: 40 }, (_, i) =>
           runtime.alarm(() => rung.push([runtime.now(), i])),
         );
         const model = new Map<number, number>();
@@ -78,6 +78,19 @@ describe('VirtualRuntime', () => {
       }),
       { seed: 13, numRuns: 200 },
     );
+  });
+
+  it('runs what is scheduled for the past now, after what was already due', () => {
+    const runtime = new VirtualRuntime();
+    const seen: string[] = [];
+    runtime.run(10);
+    runtime.yield(() => seen.push('first'));
+    runtime.schedule(3, () => seen.push('second'));
+    const alarm = runtime.alarm(() => seen.push('third'));
+    alarm.set(2);
+    runtime.run();
+    expect(seen).toEqual(['first', 'second', 'third']);
+    expect(runtime.now()).toBe(10);
   });
 
   it('runs up to a time and no further', () => {

@@ -197,15 +197,27 @@ describe('Fragments', () => {
   });
 
   it('never holds more memory than its limit, however small the fragments', () => {
-    const random = new Random(10);
-    for (let i = 0; i < 5000; i++) {
-      const start = random.int(8000) * 8;
-      add({ id: random.int(6), start, length: 8 * (1 + random.int(20)), more: true, now: i * 50 });
-      expect(fragments.bytes).toBeLessThanOrEqual(LIMITS.maxBytes);
-      expect(fragments.size).toBeLessThanOrEqual(LIMITS.maxDatagrams);
+    let most = 0;
+    for (let start = 0; start < 16 * 900; start += 16) {
+      for (const id of [1, 2, 3]) {
+        add({ id, start, length: 8, more: true });
+        most = Math.max(most, fragments.bytes);
+      }
     }
+    expect(most).toBeLessThanOrEqual(LIMITS.maxBytes);
+    expect(most).toBeGreaterThan(LIMITS.maxBytes - 1000);
+    expect(Object.keys(drops())).toEqual(['fragmentLimit']);
     fragments.expire(Infinity);
     expect([fragments.bytes, fragments.size]).toEqual([0, 0]);
+  });
+
+  it('makes room for the oldest datagram by giving up a younger one', () => {
+    fragments = new Fragments({ ...LIMITS, maxBytes: 2000 }, counters);
+    add({ id: 1, start: 0, length: 480, more: true });
+    add({ id: 2, start: 0, length: 800, more: true });
+    expect(add({ id: 1, start: 480, length: 480, more: true })).toBeNull();
+    expect(add({ id: 1, start: 960, length: 8, more: false })).not.toBeNull();
+    expect(drops()).toEqual({ fragmentLimit: 1 });
   });
 
   it('gives up a datagram that alone is more than the limit', () => {

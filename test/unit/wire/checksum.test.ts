@@ -51,6 +51,16 @@ describe('checksum', () => {
     expect(fold(sum(bytes, viewOf(bytes), 0, 65535, 2 ** 52))).toBe(fold(2 ** 52 + naive(bytes)));
   });
 
+  it('folds any sum to its remainder', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), (total) => {
+        expect(fold(total) % 0xffff).toBe(total % 0xffff);
+        expect(fold(total) === 0).toBe(total === 0);
+      }),
+      seeded,
+    );
+  });
+
   it('continues over several ranges, behind odd ones too', () => {
     const parts = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 5 });
     fc.assert(

@@ -100,6 +100,18 @@ describe('parseIpv4', () => {
     expect(Buffer.from(bytes).toString('hex')).toBe(KNOWN.toString('hex'));
   });
 
+  it('writes a checksum that holds for every sum there is', () => {
+    const bytes = new Uint8Array(20);
+    const view = new DataView(bytes.buffer);
+    const header = new Ipv4Header();
+    let bad = 0;
+    for (let id = 0; id <= 0xffff; id++) {
+      writeIpv4(view, 0, 0xff, 20, id, 0xe000, 255, 255, -1, -1);
+      if (parseIpv4(bytes, view, 0, 20, header) !== Drop.NONE || header.id !== id) bad++;
+    }
+    expect(bad).toBe(0);
+  });
+
   it('skips options and covers them with the checksum', () => {
     const bytes = new Uint8Array(32);
     const view = new DataView(bytes.buffer);
