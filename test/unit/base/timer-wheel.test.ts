@@ -97,6 +97,17 @@ describe('TimerWheel', () => {
     expect(steps).toBeLessThan(20);
   });
 
+  it('keeps its order where the highest level wraps around', () => {
+    const start = 2 ** 29 + 2 ** 28;
+    const wheel = new TimerWheel<string>(start);
+    wheel.schedule(new TimerNode('in 8 days'), start + 8 * DAY);
+    wheel.schedule(new TimerNode('in 1 day'), start + DAY);
+    expect(fired(wheel, start + DAY - 1)).toEqual([]);
+    expect(fired(wheel, start + DAY)).toEqual(['in 1 day']);
+    expect(fired(wheel, start + 8 * DAY - 1)).toEqual([]);
+    expect(fired(wheel, start + 8 * DAY)).toEqual(['in 8 days']);
+  });
+
   it('works beyond 2^32 ms', () => {
     const start = 2 ** 32 - 5.5;
     const wheel = new TimerWheel<string>(start);
