@@ -3,6 +3,7 @@ import type { Alarm, Runtime } from '../runtime/runtime.js';
 import { systemRuntime } from '../runtime/system.js';
 import { VIRTIO_HEADER_BYTES, virtioSegmentSize, virtioVouched } from '../wire/virtio.js';
 import type { Link, LinkReceiver } from './link.js';
+import { checkedMtu } from './mtu.js';
 
 const ARENA_BYTES = 1024 * 1024;
 /** Arenas kept for reuse, in each direction. */
@@ -109,7 +110,7 @@ export class MemoryLink implements Link {
     runtime: Runtime,
     options: MemoryPairOptions,
   ) {
-    this.mtu = options.mtu ?? 1500;
+    this.mtu = checkedMtu(options.mtu ?? 1500);
     this.offload = options.offload ?? false;
     this.headroom = this.offload ? VIRTIO_HEADER_BYTES : 0;
     this.#side = side;
