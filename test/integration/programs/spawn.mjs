@@ -36,7 +36,7 @@ const result = {
   ping: await run('ping -q -c 2 -i 0.2 -W 5 10.7.0.2 >&2 && ping -q -c 1 -W 5 203.0.113.9 >&2'),
   plain: await run('ping -q -c 1 -W 5 10.7.0.2 >&2', { offload: false, mtu: 1400 }),
   exit: await run('echo $PPID; exit 7'),
-  killed: await run('sleep 60'),
+  killed: await run('exec sleep 60'),
   missing: await spawnInNamespace({ command: 'no-such-command' }).catch((error) => error.message),
   prepare: await run('true', {
     prepare() {
