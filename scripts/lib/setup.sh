@@ -118,5 +118,5 @@ setup() {
 run_script() {
   local script=$1
   shift
-  exec node "$ROOT/node_modules/ts-node/dist/bin-transpile.js" "$ROOT/scripts/$script" "$@"
+  exec node "$ROOT/node_modules/ts-node/dist/bin.js" "$ROOT/scripts/$script" "$@"
 }
