@@ -46,7 +46,11 @@ async function overTun(json: boolean): Promise<number> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  await converseOverTun(report, ROOT, stop.signal);
+  try {
+    await converseOverTun(report, ROOT, stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
   return stop.signal.aborted ? 130 : report.finish();
 }
 
@@ -67,8 +71,8 @@ function insideNamespace(args: readonly string[]): Promise<number> {
     [...namespaceFlags(), '--', process.execPath, tsNode, __filename, ...args],
     { stdio: 'inherit', env: { ...process.env, [OUTSIDE_VARIABLE]: ownNamespace() } },
   );
-  // Ctrl-C reaches the child by itself, as it does everything in the terminal's foreground.
-  process.on('SIGINT', () => {}).on('SIGTERM', () => child.kill('SIGTERM'));
+  // In a terminal Ctrl-C reaches the child too, which heeds only the first.
+  process.on('SIGINT', () => child.kill('SIGINT')).on('SIGTERM', () => child.kill('SIGTERM'));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => resolve(code ?? 1));
@@ -115,7 +119,7 @@ main().then(
   },
   (error) => {
     const usage = String(error?.code).startsWith('ERR_PARSE_ARGS');
-    console.error(`scripts/demo: ${usage ? error.message : (error?.stack ?? error)}`);
+    console.error(`scripts/demo: ${error?.message ?? error}`);
     process.exitCode = usage ? 2 : 1;
   },
 );

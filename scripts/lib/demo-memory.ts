@@ -29,11 +29,18 @@ interface Package {
   };
   LadderPrinter: new (write: (text: string) => void) => { line: unknown; finish(): void };
   echo(net: Host['net']): net.Server;
-  http(net: Host['net']): net.Server;
+  http(net: Host['net'], options: { recorder: unknown }): net.Server;
 }
 
 function load(root: string): Package {
-  const parts = ['index', 'stack/recorder', 'stack/ladder', 'services/simple', 'services/http'];
+  const parts = [
+    'net/stack',
+    'link/memory',
+    'stack/recorder',
+    'stack/ladder',
+    'services/simple',
+    'services/http',
+  ];
   return Object.assign({}, ...parts.map((part) => require(path.join(root, 'dist', `${part}.js`))));
 }
 
@@ -46,7 +53,10 @@ export async function converseInMemory(report: Report, root: string): Promise<vo
   const [near, far] = memoryPair();
   const client = new Stack({ link: near, address: `${CLIENT}/24` });
   const server = new Stack({ link: far, address: `${SERVER}/24`, trace: recorder });
-  const listening = [services.echo(server.net).listen(7), services.http(server.net).listen(80)];
+  const listening = [
+    services.echo(server.net).listen(7),
+    services.http(server.net, { recorder }).listen(80),
+  ];
   const takeLadder = async (): Promise<string[]> => {
     await sleep(50); // lets the last acknowledgement of a close pass
     recorder.flush();

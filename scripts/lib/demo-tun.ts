@@ -7,7 +7,8 @@ import type { Report } from './demo-report.js';
 const SERVER = '10.7.0.2';
 const BYTES = 1_000_000;
 const COMMAND_TIMEOUT = 30_000;
-const READY = /ready|serving|listening/i;
+/** The first line that `tuntcp serve` writes, when it is ready. */
+const READY = / is up: /;
 
 interface Ran {
   code: number | null;

@@ -136,3 +136,11 @@ export async function withNamespace<T>(body: (namespace: Namespace) => Promise<T
     await namespace.close();
   }
 }
+
+/** Runs `body` with `tuntcp serve` in a namespace of its own. */
+export async function withServe<T>(
+  args: readonly string[],
+  body: (namespace: Namespace, serving: Serving) => Promise<T>,
+): Promise<T> {
+  return withNamespace(async (namespace) => body(namespace, await namespace.startServe(args)));
+}

@@ -14,7 +14,7 @@ export class Serving {
 
   /** Waits for the line with which the command says that it is ready. */
   static async start(process: Running): Promise<Serving> {
-    await process.says(/ready|serving|listening/i);
+    await process.says(/ is up: .+/);
     return new Serving(process);
   }
 
