@@ -161,7 +161,8 @@ function stepsOf(client: Host): MemoryStep[] {
 function request(host: Host, method: string, url: string, body?: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const connect = () => host.net.connect(80, SERVER);
-    const options = { host: SERVER, path: url, method, agent: false, createConnection: connect };
+    // No agent: one would make its own connection, over the kernel.
+    const options = { host: SERVER, path: url, method, createConnection: connect };
     const outgoing = http.request(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));

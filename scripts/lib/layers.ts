@@ -22,7 +22,7 @@ const SEES: Readonly<Record<string, readonly string[]>> = {
 /** The core gets packets and the time as arguments, so modules that reach outside stay out. */
 const SANS_IO = new Set(['base', 'wire', 'tcp', 'stack']);
 const OUTSIDE =
-  /^(?:node:)?(?:child_process|cluster|dgram|dns|fs|http2?|https|net|os|perf_hooks|process|timers|tls|tty|worker_threads)(?:\/|$)/;
+  /^(?:node:)?(?:child_process|cluster|dgram|dns|fs|http2?|https|net|perf_hooks|process|timers|tls|tty|worker_threads)(?:\/|$)/;
 
 /** Parts of wire/ that are about packets, which tcp/ does not know. */
 const PACKET_FILES = /^src\/wire\/(?:ipv4|icmp|virtio|fragment)/;

@@ -108,7 +108,7 @@ function stateAssignments(source: Source, checker: ts.TypeChecker, state: ts.Typ
   const visit = (node: ts.Node): void => {
     if (source.file.startsWith('src/tcp/') && isTransition(node)) return;
     const target = assignedTo(node);
-    if (target !== null && isStateMember(target)) {
+    if (target !== null && isStateMember(target) && !isBirth(target)) {
       if (hasConstituent(checker.getTypeAtLocation(target), state)) {
         findings.push(
           finding(source, node, `assigns ${target.getText()}: only transition() changes a state`),
@@ -127,6 +127,13 @@ function isTransition(node: ts.Node): boolean {
     node.name !== undefined &&
     node.name.getText() === 'transition'
   );
+}
+
+/** `this.state = ...` in a constructor: the state that a connection begins with is no transition. */
+function isBirth(target: ts.Expression): boolean {
+  const ofThis =
+    ts.isPropertyAccessExpression(target) && target.expression.kind === ts.SyntaxKind.ThisKeyword;
+  return ofThis && ts.findAncestor(target, ts.isFunctionLike)?.kind === ts.SyntaxKind.Constructor;
 }
 
 function assignedTo(node: ts.Node): ts.Expression | null {

@@ -155,7 +155,13 @@ describe('clock, timers and entropy', () => {
 describe('state', () => {
   it('is assigned only in transition()', () => {
     copyTypes();
-    const tcb = "import { State } from './state.js';\nexport class Tcb { state = State.CLOSED; }";
+    const tcb = `
+      import { State } from './state.js';
+      export class Tcb {
+        state: State;
+        constructor() { this.state = State.CLOSED; }
+        listen() { this.state = State.LISTEN; }
+      }`;
     const change = (name: string) => `
       import { Tcb } from '../tcp/tcb.js';
       import { State } from '../tcp/state.js';
@@ -174,6 +180,7 @@ describe('state', () => {
       'src/stack/host.ts:6 error',
       'src/tcp/input.ts:5 error',
       'src/tcp/input.ts:6 error',
+      'src/tcp/tcb.ts:6 error',
     ]);
   });
 
