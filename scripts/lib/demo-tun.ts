@@ -209,7 +209,7 @@ function run(
     const child = spawn(command, args, {
       signal,
       timeout: COMMAND_TIMEOUT,
-      env: { ...process.env, LC_ALL: 'C' },
+      env: { ...process.env, LC_ALL: 'C', no_proxy: '*' },
     });
     const stdout: Buffer[] = [];
     let stderr = '';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { withServe } from './support/namespace.js';
+import { withNamespace, withServe } from './support/namespace.js';
 import { requireTun } from './support/require.js';
 import { SERVER } from './support/serving.js';
 
@@ -58,6 +58,21 @@ describe('tuntcp serve', () => {
       client.stdin.end();
       expect(await client.end()).toMatchObject({ code: 0 });
       expect(await namespace.interfaces()).toEqual(['lo']);
+    });
+  });
+});
+
+describe('tuntcp run', () => {
+  it('runs a command with our TCP on the other side, and has its exit status', async () => {
+    await withNamespace(async (namespace) => {
+      const page = namespace.tuntcp(['run', '--', 'curl', '-sS', `http://${SERVER}/`]);
+      page.stdin.end();
+      const ended = await page.end();
+      expect(ended).toMatchObject({ code: 0, stderr: '' });
+      expect(ended.text).toMatch(/ESTABLISHED/);
+      const failing = namespace.tuntcp(['run', '--', 'sh', '-c', 'exit 7']);
+      failing.stdin.end();
+      expect(await failing.end()).toMatchObject({ code: 7 });
     });
   });
 });

@@ -58,7 +58,12 @@ export class Namespace {
     const child = spawn('nsenter', [...enter, '--', command, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
       cwd: PROJECT,
-      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C' },
+      env: {
+        ...process.env,
+        PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
+        LC_ALL: 'C',
+        no_proxy: '*',
+      },
     });
     const running = new Running(child, [command, ...args].join(' '), options.digest ?? false);
     this.#running.add(running);
