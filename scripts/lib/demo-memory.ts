@@ -61,7 +61,7 @@ export async function converseInMemory(report: Report, root: string): Promise<vo
     await sleep(50); // lets the last acknowledgement of a close pass
     recorder.flush();
     printer.finish();
-    return ladder.splice(0);
+    return ladder.splice(0).filter((line) => line.trim() !== '');
   };
   const all: string[] = [];
   try {
@@ -109,7 +109,8 @@ function stepsOf(client: Host): MemoryStep[] {
       command: `http.get('http://${SERVER}/')`,
       run: async () => {
         const page = String(await request(client, 'GET', '/'));
-        return { output: page, problem: /ESTABLISHED/.test(page) ? null : 'no state on the page' };
+        const shown = /^\s*state\s+ESTABLISHED/m.test(page);
+        return { output: page, problem: shown ? null : 'no state on the page' };
       },
     },
     {

@@ -55,7 +55,7 @@ class Server {
       seen = this.lines.length;
       await sleep(150);
     }
-    return this.lines.slice(from);
+    return this.lines.slice(from).filter((line) => line.trim() !== '');
   }
 
   interrupt(): void {
@@ -111,7 +111,7 @@ class Conversation {
   async hold(): Promise<string[]> {
     const url = `http://${SERVER}`;
     await this.#run('curl gets a page about its own connection', 'curl', ['-sS', `${url}/`], {
-      judge: (ran) => expectText(ran, /ESTABLISHED/),
+      judge: (ran) => expectText(ran, /^\s*state\s+ESTABLISHED/m),
     });
     let body: Buffer = Buffer.alloc(0);
     await this.#run(`curl downloads ${BYTES} bytes`, 'curl', ['-sS', `${url}/bytes/${BYTES}`], {

@@ -10,7 +10,7 @@ describe('tuntcp serve', () => {
     await withServe([], async (namespace) => {
       const page = await namespace.exec('curl', ['-sS', `http://${SERVER}/`]);
       expect(page).toMatchObject({ code: 0, stderr: '' });
-      expect(page.text).toMatch(/ESTABLISHED/);
+      expect(page.text).toMatch(/^\s*state\s+ESTABLISHED/m);
       expect(page.text).toMatch(/SYN_RECEIVED -> ESTABLISHED/);
     });
   });
