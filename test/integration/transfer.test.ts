@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { GiB, MiB, sha256Of, source } from './support/bytes.js';
 import { withNamespace, withServe } from './support/namespace.js';
 import { requireTun } from './support/require.js';
-import { HOST, SERVER } from './support/serving.js';
+import { SERVER } from './support/serving.js';
 
 /** ms for a GiB on a busy machine. */
 const LONG = 120_000;
@@ -67,8 +67,10 @@ describe.each([
   it('tuntcp nc and the kernel send each other bytes', { timeout: LONG }, async () => {
     const length = 128 * MiB + 3;
     await withNamespace(async (namespace) => {
-      const kernel = namespace.spawn('nc', ['-N', '-l', '-n', '0.0.0.0', '9000'], { digest: true });
-      const ours = namespace.tuntcp(['nc', ...options, HOST, '9000'], { digest: true });
+      const ours = namespace.tuntcp(['nc', ...options, '-v', '-l', '9000'], { digest: true });
+      await ours.says(/Listening/);
+      // As a client: nc -l leaves as soon as its peer has sent FIN.
+      const kernel = namespace.spawn('nc', ['-N', SERVER, '9000'], { digest: true });
       source(length).pipe(kernel.stdin);
       source(length).pipe(ours.stdin);
       const sha256 = sha256Of(length);
