@@ -133,10 +133,11 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if (segment.srcPort === 0 || segment.dstPort === 0) return Drop.TCP_BAD_ADDRESS;
     if ((segment.flags & RST) !== 0) return Drop.TCP_NO_CONNECTION;
     const listener = this.listeners.find(segment.dstAddr, segment.dstPort);
-    if (listener === null || (segment.flags & (SYN | ACK)) !== SYN) {
+    if (listener === null || (segment.flags & ACK) !== 0) {
       this.#reset(segment, now);
       return Drop.TCP_NO_CONNECTION;
     }
+    if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
     if (listener.isFull) {
       this.counters.tcpListenOverflows++;
       return Drop.TCP_BACKLOG_FULL;
@@ -173,8 +174,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     const verdict = arrivesInTimeWait(record, segment);
     switch (verdict) {
       case Verdict.REOPEN:
-        if (this.listeners.find(segment.dstAddr, segment.dstPort) !== null) {
-          this.#endTimeWait(record);
+        if (this.listeners.find(segment.dstAddr, segment.dstPort)?.isFull === false) {
+          this.#endTimeWait(record, 'a new incarnation: RFC 6191');
           return this.#arrivesUnknown(segment, by, now, record);
         }
         break;
@@ -358,7 +359,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     this.#wheel.advance(now, this.#fire);
     let record = this.#timeWaits.first;
     while (record !== null && record.expires <= now) {
-      this.#endTimeWait(record);
+      this.#endTimeWait(record, '2 MSL are over: RFC 9293 §3.10.8');
       record = this.#timeWaits.first;
     }
   }
@@ -378,23 +379,19 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       this.#table.remove(tcb);
       return;
     }
-    if (this.#timeWaits.size >= this.config.maxTimeWait) this.#endTimeWait(this.#timeWaits.first!);
+    if (this.#timeWaits.size >= this.config.maxTimeWait) {
+      this.#endTimeWait(this.#timeWaits.first!, 'too many in TIME_WAIT');
+    }
     this.#table.replace(tcb, record);
     this.#timeWaits.append(record, now + 2 * this.config.msl);
   }
 
-  #endTimeWait(record: TimeWait): void {
+  #endTimeWait(record: TimeWait, cause: string): void {
     this.#timeWaits.remove(record);
     this.#table.remove(record);
     const trace = this.trace;
     if (trace !== null) {
-      trace.transition(
-        record,
-        State.TIME_WAIT,
-        State.CLOSED,
-        '2 MSL are over: RFC 9293 §3.10.8',
-        this.clock.now(),
-      );
+      trace.transition(record, State.TIME_WAIT, State.CLOSED, cause, this.clock.now());
     }
   }
 

@@ -25,7 +25,6 @@ export function enterTimeWait(tcb: Tcb, cause: string, now: number): void {
   stopTimers(tcb);
   tcb.sendBuffer.clear();
   transition(tcb, State.TIME_WAIT, cause, now);
-  tcb.ackNow = true;
   tcb.events |= Event.CLOSED;
   tcb.host.markDirty(tcb);
 }

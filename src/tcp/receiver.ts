@@ -55,6 +55,14 @@ function takeReassembled(tcb: Tcb): void {
   }
 }
 
+/** Text that came with the SYN is the user's once ESTABLISHED is reached (RFC 9293 §3.10.7.2 and §3.10.7.3). */
+export function receiveEarlyText(tcb: Tcb): void {
+  if (tcb.reassembly.isEmpty) return;
+  takeReassembled(tcb);
+  tcb.ackNow = true;
+  tcb.events |= Event.READABLE;
+}
+
 function receiveOutOfOrder(
   tcb: Tcb,
   segment: Segment,
@@ -83,7 +91,10 @@ export function receiveFin(tcb: Tcb, segment: Segment): boolean {
     }
   }
   if (!tcb.reassembly.hasFin || tcb.finReceived) return false;
-  if (add(tcb.rcvNxt, 1) !== tcb.reassembly.finSeq) return false;
+  if (add(tcb.rcvNxt, 1) !== tcb.reassembly.finSeq) {
+    if ((segment.flags & FIN) !== 0) tcb.ackNow = true;
+    return false;
+  }
   tcb.rcvNxt = tcb.reassembly.finSeq;
   tcb.finReceived = true;
   tcb.reassembly.clear();
@@ -109,6 +120,8 @@ export function receiveWindow(tcb: Tcb): number {
  * ACK: the window it knows is less than half of the buffer, and it would grow by two segments.
  */
 export function windowUpdateDue(tcb: Tcb): boolean {
+  // The window of a SYN is not scaled and so is small; the first ACK of data tells the whole one.
+  if (tcb.bytesReceived === 0) return false;
   const offered = diff(tcb.rcvAdv, tcb.rcvNxt);
   const half = tcb.rcvBufferLimit >> 1;
   if (offered >= half) return false;

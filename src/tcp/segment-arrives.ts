@@ -5,7 +5,7 @@ import { close } from './calls.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
 import { sendReset, timestamp, writeResetFor } from './output.js';
-import { isAcceptable, receiveFin, receiveText } from './receiver.js';
+import { isAcceptable, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
 import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { rttSample, setRto } from './rtt.js';
 import { State, transition, unreachable } from './state.js';
@@ -289,11 +289,16 @@ function arrivesFromSixth(tcb: Tcb, segment: Segment, now: number): Drop {
   }
   arrivesUrgent(tcb, segment);
   if (segment.length > 0) {
-    if (tcb.orphaned) return resetUnreadable(tcb, now);
+    if (tcb.orphaned && hasNewText(tcb, segment)) return resetUnreadable(tcb, now);
     receiveText(tcb, segment, now);
   }
   if (receiveFin(tcb, segment)) arrivesFin(tcb, now);
   return Drop.NONE;
+}
+
+/** Some of the text is beyond what the user had when letting go. */
+function hasNewText(tcb: Tcb, segment: Segment): boolean {
+  return gt(add(segment.seq, segment.length + ((segment.flags & SYN) >> 1)), tcb.rcvNxt);
 }
 
 /** SHLD-3: data for a user who is gone was lost, and the peer is told so. */
@@ -357,6 +362,7 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
   tcb.events |= Event.ESTABLISHED;
   tcb.heardAt = now;
   if (tcb.keepAlive) armKeepAlive(tcb, now);
+  receiveEarlyText(tcb);
   if (tcb.sendBuffer.length > 0 || tcb.finQueued) tcb.waitingSince = now;
   if (tcb.finQueued) {
     tcb.finQueued = false;
