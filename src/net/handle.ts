@@ -173,7 +173,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
       if (reset || this.#connecting) connection.abort();
       else connection.close();
     }
-    if (written !== null) process.nextTick(written, null);
+    // After 'error' and before 'close', as when libuv cancels a write.
+    if (written !== null) this.#transport.runtime.yield(() => written(null));
   }
 
   ref(): void {

@@ -21,13 +21,14 @@ export function resolveHost(host: string, options: ConnectArguments, done: Looku
     return;
   }
   const family = options.family ?? 0;
-  const settings = { family: custom ? family : family || 4, hints: options.hints ?? 0, all: true };
+  const all = family !== 4 && family !== 6;
+  const settings = { family: custom ? family : family || 4, hints: options.hints ?? 0, all };
   const found = (
     error: NodeJS.ErrnoException | null,
     address: string | LookupAddress[],
     addressFamily?: number,
   ): void => {
-    if (error) done(error, undefined, undefined);
+    if (error) done(error, all ? undefined : String(address), all ? undefined : addressFamily);
     else if (Array.isArray(address)) {
       const chosen = address.find((one) => one.family === 4) ?? address[0];
       done(null, chosen?.address, chosen?.family);

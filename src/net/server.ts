@@ -73,7 +73,7 @@ export class Server extends EventEmitter implements SocketServer {
     const given = typeof options === 'function' ? {} : checkOptions(options);
     super({ captureRejections: given.captureRejections });
     const onConnection = typeof options === 'function' ? options : listener;
-    if (onConnection !== undefined) this.on('connection', onConnection);
+    if (typeof onConnection === 'function') this.on('connection', onConnection);
     const { keepAliveInitialDelay } = given;
     if (keepAliveInitialDelay !== undefined) {
       validateNumber(keepAliveInitialDelay, 'options.keepAliveInitialDelay');
@@ -159,20 +159,15 @@ export class Server extends EventEmitter implements SocketServer {
 
   #listenOn(host: string, port: number, backlog: number | undefined): void {
     const turn = ++this.#listening;
-    const family = isIP(host);
-    if (family === 4 || host === '::') {
-      this.#open(family === 4 ? host : '0.0.0.0', port, backlog);
-    } else if (family === 6) {
-      this.#fail('EADDRNOTAVAIL', host, port);
-    } else {
-      const found = (error: Error | null, address: string): void => {
-        if (turn !== this.#listening) return;
-        if (error) this.emit('error', error);
-        else this.#open(address, port, backlog);
-      };
-      if (host === 'localhost') process.nextTick(found, null, '127.0.0.1');
-      else dnsLookup(host, { family: 4 }, found);
-    }
+    const found = (error: Error | null, address: string): void => {
+      if (turn !== this.#listening) return;
+      if (error) this.emit('error', error);
+      else if (isIP(address) === 6) this.#fail('EADDRNOTAVAIL', address, port);
+      else this.#open(address, port, backlog);
+    };
+    const known = host === 'localhost' ? '127.0.0.1' : host === '::' ? '0.0.0.0' : host;
+    if (isIP(known)) process.nextTick(found, null, known);
+    else dnsLookup(host, { family: 4 }, found);
   }
 
   #open(address: string, port: number, backlog: number | undefined): void {
@@ -203,7 +198,6 @@ export class Server extends EventEmitter implements SocketServer {
 
   #fail(code: string, address: string, port: number): void {
     const error = listenException(code, 'listen', address, port);
-    if (port === 0) error.port = 0;
     process.nextTick(() => this.emit('error', error));
   }
 

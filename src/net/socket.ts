@@ -48,13 +48,21 @@ function onEnd(this: Socket): void {
   if (!this.allowHalfOpen) this.write = writeAfterEnd;
 }
 
-/** The peer has ended, and so have we: `write` of a socket that is not half-open. */
+/** `write` of a socket that is not half-open, once the peer has ended. */
 function writeAfterEnd(
   this: Socket,
-  _chunk: unknown,
+  chunk: unknown,
   encoding?: unknown,
   callback?: unknown,
 ): boolean {
+  if (!this.writableEnded) {
+    return Duplex.prototype.write.call(
+      this,
+      chunk,
+      encoding as BufferEncoding,
+      callback as Callback,
+    );
+  }
   const done = typeof encoding === 'function' ? encoding : callback;
   const error = endedByPeer();
   if (typeof done === 'function') process.nextTick(done as Callback, error);
@@ -354,8 +362,14 @@ export class Socket extends Duplex implements HandleOwner {
       this.once('connect', () => this._final(callback));
       return;
     }
-    this._handle?.shutdown();
-    callback();
+    const handle = this._handle;
+    if (handle === null) {
+      callback();
+      return;
+    }
+    handle.shutdown();
+    // Not at once: a destroy in this turn comes before 'finish'.
+    process.nextTick(callback);
   }
 
   // --- Ending.
@@ -396,7 +410,7 @@ export class Socket extends Duplex implements HandleOwner {
       this.#hadHandle = false;
       const hadError = error !== null;
       this._transport.runtime.yield(() => this.emit('close', hadError));
-    } else process.nextTick(() => this.emit('close', false));
+    } else process.nextTick(() => this.emit('close'));
     const server = this._server;
     this._server = null;
     server?._onDestroyed();

@@ -22,9 +22,14 @@ export class Log {
   /** Notes each of `events` of `emitter`, with its arguments. */
   watch(name: string, emitter: Emitter, events: string): void {
     for (const event of events.split(' ')) {
-      emitter.on(event, (...args: unknown[]) =>
-        this.note(`${name} ${event}(${args.map(show).join(', ')})`),
-      );
+      emitter.on(event, (...args: unknown[]) => {
+        const line = `${name} ${event}(${args.map(show).join(', ')})`;
+        // How a stream is cut into chunks is nobody's promise.
+        const last = event === 'data' ? this.lines.at(-1) : undefined;
+        if (last?.startsWith(`${name} data(<`)) {
+          this.lines[this.lines.length - 1] = last.replace('>)', line.slice(line.indexOf('<') + 1));
+        } else this.note(line);
+      });
     }
   }
 }

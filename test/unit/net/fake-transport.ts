@@ -237,12 +237,12 @@ export class FakeTransport implements Transport {
     setImmediate(() => {
       const listener = this.#listeners.get(remotePort);
       if (listener === undefined) return near.fail('ECONNREFUSED');
-      near.state = 'ESTABLISHED';
-      near.handler.established();
       setImmediate(() => {
         far.handler = listener.accept(far);
         far.handler.established();
       });
+      near.state = 'ESTABLISHED';
+      near.handler.established();
     });
     return near;
   }
