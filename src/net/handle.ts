@@ -187,6 +187,11 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     this.#updateHold();
   }
 
+  /** What `node:http` asks of a handle when it keeps a connection for the next request. */
+  getAsyncId(): number {
+    return this.asyncId();
+  }
+
   hasRef(): boolean {
     return this.#referenced;
   }
