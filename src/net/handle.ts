@@ -203,6 +203,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
       this.runInAsyncScope(task, this);
     } catch (error) {
       rethrow(error);
+      // What it was in the middle of goes on.
+      if (this.#live) process.nextTick(goLive, this);
     }
   }
 

@@ -207,9 +207,18 @@ export class Socket extends Duplex implements HandleOwner {
   #open(address: string, port: number, options: ConnectArguments): void {
     const { localAddress, localPort } = options;
     const local = localAddress && localPort ? `${localAddress}:${localPort}` : '';
+    this.emit('connectionAttempt', address, port, isIP(address));
+    if (!this.connecting) return;
+    const before = this._handle?.connection;
+    if (before) {
+      const code = before.state === 'SYN_SENT' ? 'EALREADY' : 'EISCONN';
+      const name = `${before.localAddress}:${before.localPort}`;
+      this.destroy(hostPortException(code, 'connect', address, port, name));
+      return;
+    }
     this.#target = { address, port, local };
     if (isIP(address) === 6) {
-      this.destroy(hostPortException('ENETUNREACH', 'connect', address, port, local));
+      this.destroy(hostPortException('ENETUNREACH', 'connect', address, port, local || ':::0'));
       return;
     }
     const transport = this._transport;
@@ -233,7 +242,7 @@ export class Socket extends Duplex implements HandleOwner {
         return hostPortException(code, 'bind', localAddress ?? '0.0.0.0', localPort);
       }
     }
-    return hostPortException(code, 'connect', address, port, local);
+    return hostPortException(code, 'connect', address, port, local || '0.0.0.0:0');
   }
 
   #setHandle(handle: Handle): void {
@@ -283,7 +292,9 @@ export class Socket extends Duplex implements HandleOwner {
       return;
     }
     const { address, port, local } = this.#target!;
-    this.destroy(hostPortException(code, syscall, address, port, local));
+    const error = hostPortException(code, syscall, address, port, local);
+    this.emit('connectionAttemptFailed', address, port, isIP(address), error);
+    this.destroy(error);
   }
 
   // --- Reading.

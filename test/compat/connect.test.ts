@@ -1,7 +1,8 @@
 import { describe } from 'vitest';
 import { both, connected, freePort, serve, until } from './both.js';
 
-const SOCKET = 'lookup connect ready data end finish close error timeout';
+const SOCKET =
+  'lookup connectionAttempt connectionAttemptFailed connect ready data end finish close error timeout';
 
 describe('connecting', () => {
   both('a client that sends, and a server that answers and ends', async (net, log) => {
@@ -200,5 +201,66 @@ describe('connecting', () => {
       await new Promise((resolve) => setImmediate(resolve));
       log.note(`${socket.destroyed} ${socket.readyState}`);
     }
+  });
+
+  both('connect twice', async (net, log) => {
+    const { server, port } = await serve(net, (socket) => socket.on('error', () => {}).resume());
+    const client = net.connect(port, '127.0.0.1');
+    client.connect(port, '127.0.0.1');
+    client.on('error', (error: NodeJS.ErrnoException & { address: string; port: number }) =>
+      log.note(`${error.code} ${error.syscall} ${error.address} ${error.port === port}`),
+    );
+    await until(client, 'close');
+    server.close();
+    await until(server, 'close');
+  });
+
+  both('end before the connection is there', async (net, log) => {
+    const { server, port } = await serve(net, (socket) => {
+      log.watch('peer', socket, 'data end');
+    });
+    server.on('connection', (socket) => socket.on('close', () => server.close()));
+    const client = net.connect(port, '127.0.0.1');
+    client.write('a');
+    client.write('b');
+    client.end('c');
+    log.note(`${client.bytesWritten} ${client.writableLength} ${client.readyState}`);
+    await until(server, 'close');
+  });
+
+  both('a timeout set before the connection is there', async (net, log) => {
+    const { server, port } = await serve(net, (socket) => socket.resume());
+    const client = new net.Socket();
+    client.setTimeout(20);
+    client.connect(port, '127.0.0.1');
+    log.watch('client', client, SOCKET);
+    client.on('timeout', () => client.end());
+    await until(client, 'close');
+    server.close();
+    await until(server, 'close');
+  });
+
+  both('the options of a server and of a client', async (net, log) => {
+    const { client, peer } = await connected(
+      net,
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 1000, highWaterMark: 100 } as object,
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 2000, highWaterMark: 200 } as object,
+    );
+    log.note(`${client.readableHighWaterMark} ${client.writableHighWaterMark}`);
+    log.note(`${peer.readableHighWaterMark} ${peer.writableHighWaterMark}`);
+    client.end();
+    peer.resume();
+    await until(client, 'close');
+  });
+
+  both('a connect listener and connect events are once and many', async (net, log) => {
+    const { server, port } = await serve(net, (socket) => socket.end());
+    const client = net.createConnection({ port, host: '127.0.0.1' }, () => log.note('listener'));
+    log.note(`${client.listenerCount('connect')}`);
+    client.once('connect', () => log.note('again'));
+    client.resume();
+    await until(client, 'close');
+    server.close();
+    await until(server, 'close');
   });
 });

@@ -186,7 +186,7 @@ describe('bad news', () => {
     const client = net.connect(80, '192.0.2.1');
     const [error] = (await once(client, 'error')) as [Error];
     expect(error).toMatchObject({
-      message: 'connect ENETUNREACH 192.0.2.1:80',
+      message: 'connect ENETUNREACH 192.0.2.1:80 - Local (0.0.0.0:0)',
       code: 'ENETUNREACH',
     });
     const six = net.connect(80, '::1');
@@ -267,6 +267,21 @@ describe('timeouts', () => {
   });
 });
 
+/** The exceptions that reach the process while `task` runs. */
+async function uncaught(task: () => Promise<void>): Promise<unknown[]> {
+  const thrown: unknown[] = [];
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => thrown.push(error));
+  try {
+    await task();
+  } finally {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+  }
+  return thrown;
+}
+
 describe('the code of the user', () => {
   it('runs in the asynchronous context of connect and of listen', async () => {
     const storage = new AsyncLocalStorage<string>();
@@ -299,13 +314,25 @@ describe('the code of the user', () => {
     ]);
   });
 
+  it('gets the rest when it has thrown in the middle', async () => {
+    const { client, peer, ends } = await pair();
+    const thrown = await uncaught(async () => {
+      let received = 0;
+      peer.on('data', (chunk: Buffer) => {
+        received += chunk.length;
+        if (received === 1) throw new Error('of the user');
+      });
+      await turn();
+      for (let i = 0; i < 5; i++) client.write('x');
+      while (received < 5) await turn();
+    });
+    expect(thrown).toHaveLength(1);
+    expect(ends[1]!.readableLength).toBe(0);
+  });
+
   it('may throw without harm to the host', async () => {
     const { client, peer } = await pair();
-    const thrown: unknown[] = [];
-    const listeners = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException');
-    process.on('uncaughtException', (error) => thrown.push(error));
-    try {
+    const thrown = await uncaught(async () => {
       peer.once('data', () => {
         throw new Error('of the user');
       });
@@ -315,10 +342,7 @@ describe('the code of the user', () => {
       peer.resume();
       client.end('b');
       await once(peer, 'end');
-    } finally {
-      process.removeAllListeners('uncaughtException');
-      for (const listener of listeners) process.on('uncaughtException', listener);
-    }
+    });
     expect(thrown).toMatchObject([{ message: 'of the user' }]);
     expect(peer.bytesRead).toBe(2);
   });
