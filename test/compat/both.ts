@@ -1,11 +1,7 @@
 import * as node from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
-import type { NetModule } from '../../src/net/create-net.js';
-import { createNet } from '../../src/net/create-net.js';
-import { FakeTransport } from '../unit/net/fake-transport.js';
-
-const ours: NetModule = createNet(new FakeTransport());
+import ours from '../../src/net/module.js';
 
 /** The part of a net module that scenarios use; Node's types stand for both. */
 export type Net = typeof node;

@@ -181,15 +181,14 @@ describe('connecting', () => {
   });
 
   both('resetAndDestroy before the connection is there', async (net, log) => {
-    const { server, port } = await serve(net, (socket) => {
-      socket.on('error', () => {});
-      socket.on('close', () => server.close());
-    });
+    const { server, port } = await serve(net, (socket) => socket.on('error', () => {}));
     const client = net.connect(port, '127.0.0.1');
     log.watch('client', client, 'connect ready close error');
     client.resetAndDestroy();
-    await until(server, 'close');
+    await until(client, 'close');
     log.note(`${client.destroyed}`);
+    server.close();
+    await until(server, 'close');
   });
 
   both('a write, an end and a destroy without a connection', async (net, log) => {
