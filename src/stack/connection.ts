@@ -1,3 +1,4 @@
+import type { Runtime } from '../runtime/runtime.js';
 import type { StateName } from '../tcp/state.js';
 
 /** Why a connection ended other than by FIN from both sides; the codes are Node's. */
@@ -28,7 +29,10 @@ export interface ConnectionHandler {
   urgent?(): void;
   /** A segment has been retransmitted R1 times (RFC 9293 §3.8.3); it may still get through. */
   trouble?(): void;
-  /** The connection is over: null after an orderly close by both sides. Nothing is called after it. */
+  /**
+   * The connection is over: null after an orderly close by both sides. Nothing is called after it.
+   * What was received before can still be read, and {@link Connection.ended} still tells the end.
+   */
   closed(error: ConnectionErrorCode | null): void;
 }
 
@@ -143,6 +147,8 @@ export interface ConnectOptions {
  * `address` and `port`: EADDRINUSE, EADDRNOTAVAIL (listen, connect), ENETUNREACH (connect).
  */
 export interface Transport {
+  /** The clock and the alarms that sockets use. */
+  readonly runtime: Runtime;
   /** `accept` is called once per connection whose handshake is complete; it returns its handler. */
   listen(options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Listener;
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection;
