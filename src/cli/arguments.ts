@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import type { ParseArgsConfig } from 'node:util';
 import { parseArgs } from 'node:util';
@@ -93,6 +94,14 @@ function cidr(text: string, option: string): { bits: number; prefix: number } {
   }
   const bits = address.split('.').reduce((all, part) => (all << 8) | Number(part), 0);
   return { bits, prefix: length };
+}
+
+/** `--dir`. */
+export function directory(path: string): string {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`--dir ${path}: no such directory`);
+  }
+  return path;
 }
 
 /** The address without its prefix. */

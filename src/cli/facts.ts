@@ -9,8 +9,9 @@ export interface Facts {
   addon: string | null;
   /** The error code for /dev/net/tun; null when it can be opened for reading and writing. */
   tun: string | null;
-  /** CAP_NET_ADMIN is among the effective capabilities. */
+  /** This process may make devices: CAP_NET_ADMIN. */
   netAdmin: boolean;
+  /** A namespace can be made for `tuntcp run`; root needs no user namespace for that. */
   userNamespaces: UserNamespaces;
   /** The kernel takes packets with segmentation and checksums left to do; null when unknown. */
   offload: boolean | null;
@@ -28,23 +29,41 @@ export type UserNamespaces =
 const CAP_NET_ADMIN = 12n;
 
 export async function readFacts(): Promise<Facts> {
+  const probed = await probe();
   return {
     platform: process.platform,
     nodeVersion: process.versions.node,
-    ...(await probe()),
-    tun: deviceFile(),
-    netAdmin: hasNetAdmin(),
+    addon: probed.addon,
+    tun: probed.device === undefined ? deviceFile() : probed.device,
+    netAdmin: probed.create ?? hasNetAdmin(),
     userNamespaces: userNamespaces(),
+    offload: probed.offload ?? null,
   };
 }
 
-async function probe(): Promise<Pick<Facts, 'addon' | 'offload'>> {
+interface Probed {
+  addon: string | null;
+  /** As {@link Facts.tun}. */
+  device?: string | null;
+  create?: boolean;
+  offload?: boolean;
+}
+
+/** What the kernel says when it is asked for a device; undefined: it could not be asked. */
+async function probe(): Promise<Probed> {
   try {
-    const { probeTun } = await import('../link/tun.js');
-    return { addon: null, offload: probeTun().offload };
+    (await import('../link/native.js')).addon();
   } catch (error) {
-    return { addon: (error as Error).message, offload: null };
+    return { addon: (error as Error).message };
   }
+  const { probeTun } = await import('../link/tun.js');
+  const { device, create, offload } = probeTun();
+  return {
+    addon: null,
+    device: device === true ? null : ((device as NodeJS.ErrnoException).code ?? device.message),
+    create: create === undefined ? undefined : create === true,
+    offload: offload === undefined ? undefined : offload === true,
+  };
 }
 
 function deviceFile(): string | null {
@@ -62,7 +81,10 @@ function hasNetAdmin(): boolean {
 }
 
 function userNamespaces(): UserNamespaces {
-  const attempt = spawnSync('unshare', ['-Urn', 'true'], { stdio: 'ignore', timeout: 5000 });
+  const tryout = (flags: string) =>
+    spawnSync('unshare', [flags, 'true'], { stdio: 'ignore', timeout: 5000 });
+  if (process.geteuid?.() === 0 && tryout('-n').status === 0) return 'yes';
+  const attempt = tryout('-Urn');
   if (attempt.status === 0) return 'yes';
   if (read('/proc/sys/kernel/unprivileged_userns_clone') === '0') return 'clone-switch';
   if (read('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1') return 'apparmor';

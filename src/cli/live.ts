@@ -3,11 +3,6 @@ import { LadderPrinter, wantsColour } from '../stack/ladder.js';
 import { Recorder } from '../stack/recorder.js';
 import type { Terminal } from './io.js';
 
-/** A recorder that says nothing. */
-export function quietRecorder(): Recorder {
-  return new Recorder();
-}
-
 /** A recorder that prints every conversation while it happens; `finish` prints what is left. */
 export function liveRecorder(
   to: Terminal,

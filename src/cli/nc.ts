@@ -119,14 +119,13 @@ function connect(talk: Talk, host: Host): Promise<HostSocket> {
   return new Promise((resolve, reject) => {
     const peer = talk.peer!;
     const socket = host.net.connect({ host: peer, port: talk.port, allowHalfOpen: true });
-    if (talk.wait > 0) {
-      const late = `connect ETIMEDOUT ${peer}:${talk.port}: no answer within ${talk.wait / 1000} s`;
-      socket.setTimeout(talk.wait, () => socket.destroy(new Error(late)));
-    }
+    const late = `connect ETIMEDOUT ${peer}:${talk.port}: no answer within ${talk.wait / 1000} s`;
+    const giveUp = () => socket.destroy(new Error(late));
+    if (talk.wait > 0) socket.setTimeout(talk.wait, giveUp);
     socket.once('error', reject);
     socket.once('connect', () => {
       socket.off('error', reject);
-      socket.setTimeout(0);
+      socket.setTimeout(0, giveUp);
       talk.say(`Connected to ${socket.remoteAddress}:${socket.remotePort}`);
       resolve(socket);
     });

@@ -35,11 +35,14 @@ export interface SpawnOptions {
   hostAddress: string;
   mtu: number | undefined;
   offload: boolean;
+  /** Makes the host; the command starts when it is ready. */
+  prepare: (link: Link) => Promise<void>;
 }
 
 /** What commands need of the machine. Errors say what to do about them. */
 export interface Platform {
   openDevice(options: DeviceOptions): Promise<Link>;
+  /** Signals to this process go to the command. The link is the caller's to close. */
   spawn(options: SpawnOptions): Promise<{ link: Link; child: ChildProcess }>;
   /** Packets are taken from the link only after this has returned: listen at once. */
   host(link: Link, address: string, trace: Trace): Promise<Host>;
@@ -54,7 +57,6 @@ export const systemPlatform: Platform = {
   },
   async spawn(options) {
     const { spawnInNamespace } = await import('../link/namespace.js');
-    await import('../net/stack.js');
     return spawnInNamespace(options);
   },
   async host(link, address, trace) {

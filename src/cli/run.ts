@@ -1,19 +1,21 @@
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Link } from '../link/link.js';
 import { Recorder } from '../stack/recorder.js';
-import { HOST_HELP, HOST_OPTIONS, hostSettings, parse } from './arguments.js';
+import { directory, HOST_HELP, HOST_OPTIONS, hostSettings, parse } from './arguments.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
 import type { Io } from './io.js';
 import { liveRecorder } from './live.js';
+import type { Host } from './platform.js';
 import { startServices } from './services.js';
 import { closeHost } from './shutdown.js';
 
 const HELP = `Usage: tuntcp run [OPTIONS] -- COMMAND [ARGUMENT...]
 
-Runs COMMAND in a network namespace of its own, in which the only way out is a TUN device with our TCP
-and its services (see tuntcp serve --help) on the other side. Needs no root where user namespaces are
-allowed.
+Runs COMMAND in a network namespace of its own, in which the only way out is a TUN device with our
+TCP and its services (see tuntcp serve --help) on the other side. Needs no root where user
+namespaces are allowed.
 
 ${HOST_HELP}
       --dir DIR                 serve these files by http
@@ -38,29 +40,22 @@ async function runCommand(argv: string[], io: Io): Promise<number> {
     throw new UsageError('put -- and then the command after the options');
   }
   const settings = hostSettings(values);
+  const dir = values.dir === undefined ? null : directory(values.dir);
   const live = values.ladder ? liveRecorder(io.stderr, io.env) : null;
   const recorder = live?.recorder ?? new Recorder();
-  const { link, child } = await io.platform.spawn({ command, args, ...settings });
+  let host = null as Host | null;
+  const prepare = async (link: Link) => {
+    host = await io.platform.host(link, settings.address, recorder);
+    await startServices(host.net, { recorder, dir, httpPort: 80 });
+  };
+  const { link, child } = await io.platform.spawn({ command, args, ...settings, prepare });
   try {
-    const ended = exitCode(child);
-    const release = io.onStop((reason) => {
-      // At a terminal, Ctrl-C has reached the command already.
-      if (reason === 'EPIPE' || (reason === 'SIGINT' && io.stdin.isTTY)) return;
-      child.kill(reason);
-    });
-    try {
-      const host = await io.platform.host(link, settings.address, recorder);
-      await startServices(host.net, { recorder, dir: values.dir ?? null, httpPort: 80 });
-      const code = await ended;
-      await closeHost(host, link);
-      live?.finish();
-      return code;
-    } finally {
-      release();
-    }
+    const code = await exitCode(child);
+    if (host !== null) await closeHost(host, link);
+    live?.finish();
+    return code;
   } finally {
     link.close();
-    if (child.exitCode === null && child.signalCode === null) child.kill();
   }
 }
 

@@ -1,6 +1,13 @@
-import { statSync } from 'node:fs';
 import { Recorder } from '../stack/recorder.js';
-import { bare, HOST_HELP, HOST_OPTIONS, hostSettings, parse, port } from './arguments.js';
+import {
+  bare,
+  directory,
+  HOST_HELP,
+  HOST_OPTIONS,
+  hostSettings,
+  parse,
+  port,
+} from './arguments.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
 import type { Io } from './io.js';
@@ -72,13 +79,6 @@ async function run(argv: string[], io: Io): Promise<number> {
 function recorderFor(io: Io, values: { ladder: boolean; json: boolean }) {
   if (!values.ladder) return { recorder: new Recorder(), finish: () => {} };
   return values.json ? jsonRecorder(io.stdout) : liveRecorder(io.stdout, io.env);
-}
-
-function directory(path: string): string {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`--dir ${path}: no such directory`);
-  }
-  return path;
 }
 
 function announce(
