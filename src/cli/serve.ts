@@ -105,8 +105,7 @@ Try, in another terminal:
 }
 
 function watcher(io: Io, json: boolean): NonNullable<ServiceOptions['watch']> {
-  return (event, service, socket) => {
-    const { remoteAddress, remotePort } = socket;
+  return (event, service, { remoteAddress, remotePort }) => {
     if (json) write(io, { event, service, remoteAddress, remotePort });
     else io.stdout.write(`${service}: ${remoteAddress}:${remotePort} ${event}\n`);
   };

@@ -8,8 +8,10 @@ export interface ServiceOptions {
   dir: string | null;
   httpPort: number;
   /** Hears of each connection that is accepted, and of its end. */
-  watch?: (event: 'opened' | 'closed', service: string, socket: ServiceSocket) => void;
+  watch?: (event: 'opened' | 'closed', service: string, peer: Peer) => void;
 }
+
+type Peer = Pick<ServiceSocket, 'remoteAddress' | 'remotePort'>;
 
 export interface RunningServices {
   /** Name and port of each. */
@@ -56,8 +58,10 @@ function watched(net: NetModule, service: string, watch: ServiceOptions['watch']
   return {
     createServer: (options, connection) =>
       net.createServer(options, (socket) => {
-        watch('opened', service, socket);
-        socket.once('close', () => watch('closed', service, socket));
+        // A closed socket has no addresses any more.
+        const peer = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort };
+        watch('opened', service, peer);
+        socket.once('close', () => watch('closed', service, peer));
         connection(socket);
       }),
   };
