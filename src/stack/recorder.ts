@@ -51,10 +51,12 @@ export class Recorder implements Trace {
 
   received(segment: Segment, connection: Traced | null, now: number): void {
     this.#emit();
-    const conversation =
-      connection === null ? this.#stranger(segment, false) : this.#of(connection, segment);
+    // A SYN that arrives in TIME_WAIT most likely begins another connection (RFC 6191).
+    const another =
+      connection === null || (connection.state === State.TIME_WAIT && isOpening(segment));
+    const conversation = another ? this.#stranger(segment, false) : this.#of(connection, segment);
     this.#standAlone(conversation);
-    conversation.record(segment, false, connection === null ? State.CLOSED : connection.state, now);
+    conversation.record(segment, false, another ? State.CLOSED : connection.state, now);
     this.#note(conversation);
   }
 
@@ -68,7 +70,8 @@ export class Recorder implements Trace {
   }
 
   transition(connection: Traced, from: State, to: State, cause: string, now: number): void {
-    if (connection.remotePort === 0 || to === State.LISTEN) return; // a listener talks to no one
+    // A listener talks to no one.
+    if (connection.remotePort === 0 || (from === State.CLOSED && to === State.LISTEN)) return;
     const conversation = this.#of(connection, null);
     const explained =
       this.#current === conversation && explains(conversation.lastFlags, conversation, from, to);
@@ -140,15 +143,15 @@ export class Recorder implements Trace {
     const known = this.#byId.get(connection.id);
     if (known !== undefined) return known;
     // The SYN that made this connection may have been announced before there was one.
-    const opens = segment !== null && (segment.flags & (SYN | ACK)) === SYN;
-    const orphan = opens
-      ? null
-      : this.#latestBetween(
-          connection.localAddr,
-          connection.localPort,
-          connection.remoteAddr,
-          connection.remotePort,
-        );
+    const orphan =
+      segment !== null && isOpening(segment)
+        ? null
+        : this.#latestBetween(
+            connection.localAddr,
+            connection.localPort,
+            connection.remoteAddr,
+            connection.remotePort,
+          );
     const fresh = orphan?.awaitsConnection ? orphan : this.#make(connection);
     fresh.id = connection.id;
     this.#byId.set(connection.id, fresh);
@@ -176,8 +179,7 @@ export class Recorder implements Trace {
       ends.remoteAddr,
       ends.remotePort,
     );
-    const opens = !sent && (segment.flags & (SYN | ACK | RST)) === SYN;
-    if (known !== null && !opens) return known;
+    if (known !== null && (sent || !isOpening(segment))) return known;
     return this.#make(ends);
   }
 
@@ -212,6 +214,10 @@ export class Recorder implements Trace {
   }
 }
 
+function isOpening(segment: Segment): boolean {
+  return (segment.flags & (SYN | ACK | RST)) === SYN;
+}
+
 /**
  * Whether the latest segment of `conversation`, with which nothing else happened since, stands for
  * the transition. By the figure of RFC 9293 §3.3.2, calls alone lead to SYN_SENT, FIN_WAIT_1 and
@@ -225,7 +231,7 @@ function explains(flags: number, conversation: Conversation, from: State, to: St
     case State.LAST_ACK:
       return false;
     case State.CLOSED:
-      return (flags & RST) !== 0 || from === State.LAST_ACK;
+      return (flags & RST) !== 0 || from === State.LAST_ACK || from === State.LISTEN;
     default:
       return true;
   }

@@ -116,6 +116,18 @@ describe('Recorder', () => {
     expect(refused.lines()).toHaveLength(2);
   });
 
+  it('begins another conversation with a SYN that ends TIME_WAIT', () => {
+    const recorder = new Recorder();
+    conversation(recorder, 1);
+    const before = recorder.linesOf(1).slice(0, -1);
+    const old = connection(1, State.TIME_WAIT);
+    recorder.received(segment(true, { flags: SYN, seq: 900 }), old, 100);
+    recorder.transition(old, State.TIME_WAIT, State.CLOSED, 'reuse', 100);
+    recorder.transition(connection(2, State.LISTEN), State.LISTEN, State.SYN_RECEIVED, 'SYN', 100);
+    expect(segments(recorder.linesOf(1))).toEqual(segments(before));
+    expect(recorder.linesOf(2)).toMatchObject([{ flags: 'SYN', seq: 0, state: 'SYN_RECEIVED' }]);
+  });
+
   it('gives an abort to its RST, and a timeout a line of its own', () => {
     const recorder = new Recorder();
     const at = connection(3, State.CLOSED);
