@@ -69,6 +69,8 @@ export class Segment {
 
   /** Segments of this many payload bytes were merged into this one, or are to be cut from it; 0: one. */
   segmentSize = 0;
+  /** Set by whoever keeps a view of {@link bytes} beyond the call, so that they are not reused. */
+  pinned = false;
 
   /** Octets of payload. */
   get dataLength(): number {

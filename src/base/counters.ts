@@ -1,0 +1,68 @@
+/** What a host has done since it started; named after the MIB counters that Linux shows (RFC 4293, RFC 4022). */
+export class Counters {
+  /** IPv4 packets that arrived, bad ones included. */
+  ipInReceives = 0;
+  /** Datagrams handed to TCP or ICMP. */
+  ipInDelivers = 0;
+  /** IPv4 packets handed to a link. */
+  ipOutRequests = 0;
+  /** Fragments that arrived for reassembly. */
+  ipReasmReqds = 0;
+  /** Datagrams put together. */
+  ipReasmOKs = 0;
+  /** Datagrams given up before they were complete. */
+  ipReasmFails = 0;
+
+  /** ICMP messages that arrived, bad ones included. */
+  icmpInMsgs = 0;
+  icmpOutMsgs = 0;
+  /** Echo requests that arrived. */
+  icmpInEchos = 0;
+  /** Echo replies sent. */
+  icmpOutEchoReps = 0;
+
+  /** CLOSED to SYN_SENT. */
+  tcpActiveOpens = 0;
+  /** LISTEN to SYN_RECEIVED. */
+  tcpPassiveOpens = 0;
+  /** Handshakes that failed, on either side. */
+  tcpAttemptFails = 0;
+  /** ESTABLISHED or CLOSE_WAIT straight to CLOSED. */
+  tcpEstabResets = 0;
+  /** Segments that arrived, bad ones included; a merged one counts as what it was merged from. */
+  tcpInSegs = 0;
+  /** Segments sent, without those that carry only retransmitted bytes; cut by offload, as cut. */
+  tcpOutSegs = 0;
+  /** Segments with retransmitted bytes. */
+  tcpRetransSegs = 0;
+  /** Segments dropped because they were malformed. */
+  tcpInErrs = 0;
+  /** Segments sent with RST. */
+  tcpOutRsts = 0;
+  /** Segments dropped because their checksum was wrong. */
+  tcpInCsumErrors = 0;
+  /** Connections turned away because a backlog was full. */
+  tcpListenOverflows = 0;
+  /** Challenge ACKs sent (RFC 5961). */
+  tcpChallengeAcks = 0;
+  /** Retransmission timeouts. */
+  tcpTimeouts = 0;
+  /** Retransmissions started by duplicate ACKs (RFC 5681 §3.2). */
+  tcpFastRetransmits = 0;
+  /** ACKs sent by the delayed-ACK timer. */
+  tcpDelayedAcks = 0;
+  /** Keep-alive probes sent. */
+  tcpKeepalives = 0;
+  /** Zero-window probes sent. */
+  tcpZeroWindowProbes = 0;
+  /** Connections in TIME_WAIT replaced by a new incarnation (RFC 6191). */
+  tcpTimeWaitReused = 0;
+
+  /** Packets dropped, by reason: `wire/drop-reason.ts` gives the index its meaning. */
+  readonly drops: Float64Array;
+
+  /** `dropReasons`: how many reasons there are. */
+  constructor(dropReasons: number) {
+    this.drops = new Float64Array(dropReasons);
+  }
+}

@@ -1,0 +1,142 @@
+import { toUint32 } from '../base/seq.js';
+import { abort, close, receive, release, send, setKeepAlive } from '../tcp/calls.js';
+import { receiveWindow } from '../tcp/receiver.js';
+import { type StateName, stateName } from '../tcp/state.js';
+import { Event, type Tcb } from '../tcp/tcb.js';
+import { formatAddress } from '../wire/ipv4.js';
+import type { Connection, ConnectionHandler, ConnectionInfo } from './connection.js';
+
+/** What a {@link HostConnection} needs of the host: the time of the batch, or of now. */
+export interface Clock {
+  now(): number;
+}
+
+/** The user's end of a {@link Tcb}. */
+export class HostConnection implements Connection {
+  #done = false;
+
+  constructor(
+    readonly tcb: Tcb,
+    private readonly clock: Clock,
+    public handler: ConnectionHandler,
+  ) {
+    tcb.user = this;
+  }
+
+  get localAddress(): string {
+    return formatAddress(this.tcb.localAddr);
+  }
+
+  get localPort(): number {
+    return this.tcb.localPort;
+  }
+
+  get remoteAddress(): string {
+    return formatAddress(this.tcb.remoteAddr);
+  }
+
+  get remotePort(): number {
+    return this.tcb.remotePort;
+  }
+
+  get state(): StateName {
+    return stateName(this.tcb.state);
+  }
+
+  write(bytes: Uint8Array, offset = 0): number {
+    return send(this.tcb, bytes, offset);
+  }
+
+  get unacknowledged(): number {
+    return this.tcb.sendBuffer.length;
+  }
+
+  read(): Uint8Array | null {
+    return receive(this.tcb);
+  }
+
+  get readableLength(): number {
+    return this.tcb.receiveQueue.length;
+  }
+
+  get ended(): boolean {
+    return this.tcb.finReceived && this.tcb.receiveQueue.length === 0;
+  }
+
+  shutdown(): void {
+    close(this.tcb, this.clock.now());
+  }
+
+  close(): void {
+    this.#done = true;
+    release(this.tcb, this.clock.now());
+  }
+
+  abort(): void {
+    this.#done = true;
+    this.tcb.orphaned = true;
+    abort(this.tcb, this.clock.now());
+  }
+
+  setNoDelay(on: boolean): void {
+    this.tcb.noDelay = on;
+    if (on) this.tcb.host.markDirty(this.tcb);
+  }
+
+  setKeepAlive(on: boolean, initialDelay: number): void {
+    setKeepAlive(this.tcb, on, initialDelay, this.clock.now());
+  }
+
+  /** Tells the user what has happened since the last time, in the order of the handler's methods. */
+  deliver(events: number): void {
+    const { handler } = this;
+    if ((events & Event.ESTABLISHED) !== 0 && !this.#done) handler.established();
+    if ((events & Event.READABLE) !== 0 && !this.#done) handler.readable();
+    if ((events & Event.WRITABLE) !== 0 && !this.#done) {
+      this.tcb.writeBlocked = false;
+      handler.writable();
+    }
+    if ((events & Event.FINISHED) !== 0 && !this.#done) handler.finished();
+    if ((events & Event.CLOSED) !== 0 && !this.#done) {
+      this.#done = true;
+      handler.closed(this.tcb.failure);
+    }
+  }
+
+  info(): ConnectionInfo {
+    const { tcb } = this;
+    return {
+      state: this.state,
+      localAddress: this.localAddress,
+      localPort: this.localPort,
+      remoteAddress: this.remoteAddress,
+      remotePort: this.remotePort,
+      iss: toUint32(tcb.iss),
+      irs: toUint32(tcb.irs),
+      sndUna: toUint32(tcb.sndUna),
+      sndNxt: toUint32(tcb.sndNxt),
+      sndWnd: tcb.sndWnd,
+      rcvNxt: toUint32(tcb.rcvNxt),
+      rcvWnd: receiveWindow(tcb),
+      sndMss: tcb.sndMss,
+      sndWindowScale: tcb.sndWindowShift,
+      rcvWindowScale: tcb.windowScaleOk ? tcb.rcvWindowShift : 0,
+      timestamps: tcb.timestampsOk,
+      sack: tcb.sackOk,
+      srtt: tcb.srtt === 0 ? null : tcb.srtt,
+      rttvar: tcb.srtt === 0 ? null : tcb.rttvar,
+      rto: tcb.rto,
+      cwnd: tcb.cwnd,
+      ssthresh: tcb.ssthresh,
+      congestionControl: tcb.congestion.name,
+      bytesSent: tcb.bytesSent,
+      bytesAcked: tcb.bytesAcked,
+      bytesReceived: tcb.bytesReceived,
+      segmentsSent: tcb.segmentsSent,
+      segmentsReceived: tcb.segmentsReceived,
+      retransmits: tcb.retransmitted,
+      sendBuffered: tcb.sendBuffer.length,
+      receiveBuffered: tcb.receiveQueue.length,
+    };
+  }
+}

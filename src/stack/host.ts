@@ -1,0 +1,296 @@
+import type { RxBatch } from '../base/batch.js';
+import { Counters } from '../base/counters.js';
+import type { Link, LinkReceiver } from '../link/link.js';
+import type { Alarm, Holder, Runtime } from '../runtime/runtime.js';
+import { abort } from '../tcp/calls.js';
+import { type TcpConfig, tcpConfig } from '../tcp/config.js';
+import type { Tcb } from '../tcp/tcb.js';
+import type { Trace } from '../tcp/trace.js';
+import { DROP_COUNT } from '../wire/drop-reason.js';
+import { isLoopback, parseAddress, parseCidr } from '../wire/ipv4.js';
+import type {
+  Connection,
+  ConnectionHandler,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  Transport,
+} from './connection.js';
+import { transportError } from './errors.js';
+import { Fragments } from './fragments.js';
+import { IcmpService } from './icmp-service.js';
+import { Identity } from './identity.js';
+import { type Interface, Interfaces, isGroup } from './interfaces.js';
+import { IpInput } from './ip-input.js';
+import { IpOutput } from './ip-output.js';
+import { type Accept, HostListener } from './listener.js';
+import { randomWords } from './random-words.js';
+import { TcpService } from './tcp-service.js';
+
+export interface HostOptions {
+  runtime: Runtime;
+  /** Carries 127.0.0.0/8 and what the host sends to its own addresses; none: neither works. */
+  loopback?: Link;
+  /** The link to others; more with {@link Host.addLink}. */
+  link?: Link;
+  /** Our address or addresses on {@link link}, as `10.7.0.2/24`. */
+  address?: string | readonly string[];
+  /** Take every datagram that arrives, whatever its destination, as addressed to us. */
+  acceptAny?: boolean;
+  tcp?: Partial<TcpConfig>;
+  /** Hears everything that TCP does; null when nobody listens, which costs nothing. */
+  trace?: Trace | null;
+}
+
+/** Bounds of IPv4 reassembly: bytes, datagrams, and ms (RFC 791 §3.2 has 15 s, Linux 30 s). */
+const FRAGMENT_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDatagrams: 256, timeout: 30_000 };
+const LOOPBACK_ADDRESS = { address: 0x7f000001, prefix: 8 };
+
+/** One host: links with addresses below, TCP connections above, and the loop that joins them. */
+export class Host implements Transport {
+  readonly counters = new Counters(DROP_COUNT);
+  readonly runtime: Runtime;
+  readonly config: Readonly<TcpConfig>;
+  readonly #interfaces: Interfaces;
+  readonly #tcp: TcpService;
+  readonly #identity: Identity;
+  readonly #fragments: Fragments;
+  readonly #input: IpInput;
+  readonly #holder: Holder;
+  readonly #alarm: Alarm;
+  readonly #settleLater = (): void => this.#settle();
+  #alarmAt = Infinity;
+  #holds = 0;
+  /** Within a batch, a timer or a settling: what is dirty is seen to at its end. */
+  #busy = false;
+  #deferred = false;
+  #closed = false;
+
+  /** @throws TypeError or RangeError with `code` for options that make no sense */
+  constructor(options: HostOptions) {
+    const { runtime } = options;
+    this.runtime = runtime;
+    this.config = tcpConfig(options.tcp);
+    this.#interfaces = new Interfaces(options.acceptAny ?? false);
+    this.#identity = new Identity(runtime.random(32));
+    this.#fragments = new Fragments(FRAGMENT_LIMITS, this.counters);
+    const output = new IpOutput(this.counters, randomWords(runtime, 1)[0]!);
+    this.#tcp = new TcpService(
+      this.config,
+      this.counters,
+      runtime,
+      this.#interfaces,
+      output,
+      this.#identity,
+      randomWords(runtime, 4),
+      () => this.#onDirty(),
+    );
+    this.#tcp.trace = options.trace ?? null;
+    const icmp = new IcmpService(this.counters, output, this.#tcp);
+    this.#input = new IpInput(this.#interfaces, this.counters, this.#fragments, this.#tcp, icmp);
+    this.#holder = runtime.holder();
+    this.#alarm = runtime.alarm(() => this.#ring());
+    if (options.loopback !== undefined) {
+      this.#open(this.#interfaces.add(options.loopback, [LOOPBACK_ADDRESS], true));
+    }
+    if (options.link !== undefined) this.addLink(options.link, options.address ?? []);
+  }
+
+  /** Hears everything that TCP does, or null. */
+  get trace(): Trace | null {
+    return this.#tcp.trace;
+  }
+
+  set trace(trace: Trace | null) {
+    this.#tcp.trace = trace;
+  }
+
+  /**
+   * Brings up another link with our addresses on it, each as `10.7.0.2/24`.
+   * @throws TypeError (ERR_INVALID_ADDRESS)
+   */
+  addLink(link: Link, address: string | readonly string[]): void {
+    const addresses = (typeof address === 'string' ? [address] : address).map((text) => {
+      const cidr = parseCidr(text);
+      if (cidr === null || isGroup(cidr.address) || isLoopback(cidr.address)) {
+        throw Object.assign(
+          new TypeError(`The "address" option must be like '10.7.0.2/24'. Received '${text}'`),
+          { code: 'ERR_INVALID_ADDRESS' },
+        );
+      }
+      return cidr;
+    });
+    this.#open(this.#interfaces.add(link, addresses, false));
+  }
+
+  /** Connections that exist, in TIME_WAIT or not. */
+  get connectionCount(): number {
+    return this.#tcp.size;
+  }
+
+  get timeWaitCount(): number {
+    return this.#tcp.timeWaitCount;
+  }
+
+  // Transport, what the socket layer stands on.
+
+  listen(options: ListenOptions, accept: Accept): Listener {
+    const { address = '0.0.0.0', port } = options;
+    const localAddr = parseAddress(address);
+    if (localAddr === null || (localAddr !== 0 && !this.#interfaces.isLocal(localAddr))) {
+      throw transportError('EADDRNOTAVAIL', 'listen', address, port);
+    }
+    const { listeners } = this.#tcp;
+    const chosen = port === 0 ? this.#listenPort(localAddr) : port;
+    if (chosen === null || listeners.conflicts(localAddr, chosen)) {
+      throw transportError('EADDRINUSE', 'listen', address, port);
+    }
+    const backlog = options.backlog ?? this.config.backlog;
+    const listener = new HostListener(listeners, localAddr, chosen, backlog, accept, (closed) =>
+      this.#tcp.refusePending(closed),
+    );
+    listeners.add(listener);
+    return listener;
+  }
+
+  #listenPort(localAddr: number): number | null {
+    return this.#identity.ephemeralPort(
+      localAddr,
+      0,
+      0,
+      (port) => !this.#tcp.listeners.conflicts(localAddr, port),
+    );
+  }
+
+  connect(options: ConnectOptions, handler: ConnectionHandler): Connection {
+    const { remoteAddress, remotePort } = options;
+    const parsed = parseAddress(remoteAddress);
+    // As on Linux, a connection to 0.0.0.0 is one to ourselves.
+    const remote = parsed === 0 ? LOOPBACK_ADDRESS.address : parsed;
+    // MUST-46: an address that cannot be one host's is refused.
+    const by = remote === null || isGroup(remote) ? null : this.#interfaces.route(remote);
+    if (remote === null || by === null) {
+      throw transportError('ENETUNREACH', 'connect', remoteAddress, remotePort);
+    }
+    const local = this.#localAddress(options, by, remote);
+    const isFree = (port: number): boolean =>
+      this.#tcp.isFree(local, port, remote, remotePort) &&
+      this.#tcp.listeners.find(local, port) === null;
+    const port = options.localPort
+      ? options.localPort
+      : this.#identity.ephemeralPort(local, remote, remotePort, isFree);
+    if (port === null) {
+      throw transportError('EADDRNOTAVAIL', 'connect', remoteAddress, remotePort);
+    }
+    if (!this.#tcp.isFree(local, port, remote, remotePort)) {
+      throw transportError('EADDRINUSE', 'connect', remoteAddress, remotePort);
+    }
+    return this.#tcp.connect(local, port, remote, remotePort, by, handler);
+  }
+
+  #localAddress(options: ConnectOptions, by: Interface, remote: number): number {
+    const { localAddress } = options;
+    if (localAddress !== undefined && localAddress !== '0.0.0.0') {
+      const chosen = parseAddress(localAddress);
+      if (chosen !== null && this.#interfaces.isLocal(chosen)) return chosen;
+      throw transportError('EADDRNOTAVAIL', 'bind', localAddress, options.localPort ?? 0);
+    }
+    const source = this.#interfaces.sourceFor(by, remote);
+    if (source === null) {
+      throw transportError('ENETUNREACH', 'connect', options.remoteAddress, options.remotePort);
+    }
+    return source;
+  }
+
+  hold(): void {
+    if (this.#holds++ === 0) this.#holder.hold();
+  }
+
+  release(): void {
+    if (--this.#holds === 0) this.#holder.release();
+  }
+
+  // The loop.
+
+  #open(by: Interface): void {
+    const receiver: LinkReceiver = {
+      receive: (batch) => this.#receive(batch, by),
+      writable: () => this.#tcp.resumeInterface(by),
+      closed: () => {
+        if (!this.#closed) this.#tcp.loseInterface(by);
+      },
+    };
+    by.link.open(receiver);
+  }
+
+  #receive(batch: RxBatch, by: Interface): void {
+    if (this.#closed) return;
+    const now = this.runtime.now();
+    const outer = this.#busy;
+    this.#busy = true;
+    this.#input.receive(batch, by, now);
+    this.#busy = outer;
+    if (!outer) this.#settle();
+  }
+
+  #onDirty(): void {
+    if (this.#busy || this.#deferred) return;
+    // A user's call: what else this turn of JavaScript does goes out with it.
+    this.#deferred = true;
+    this.runtime.defer(this.#settleLater);
+  }
+
+  #settle(): void {
+    this.#deferred = false;
+    if (this.#busy || this.#closed) return;
+    this.#busy = true;
+    try {
+      this.#tcp.settle(this.runtime.now());
+    } finally {
+      this.#busy = false;
+      this.#interfaces.flush();
+      this.#setAlarm();
+    }
+  }
+
+  #setAlarm(): void {
+    const next = Math.min(this.#tcp.nextTimer(), this.#fragments.next());
+    if (next >= this.#alarmAt) return;
+    this.#alarmAt = next;
+    this.#alarm.set(next);
+  }
+
+  #ring(): void {
+    if (this.#closed) return;
+    this.#alarmAt = Infinity;
+    const now = this.runtime.now();
+    this.#busy = true;
+    this.#fragments.expire(now);
+    this.#tcp.runTimers(now);
+    this.#busy = false;
+    this.#settle();
+  }
+
+  /** Every connection but those in TIME_WAIT. */
+  connections(): Iterable<Tcb> {
+    return this.#tcp.connections();
+  }
+
+  /**
+   * Resets what is open, closes the links and forgets everything. For an orderly end let the
+   * sockets close first. Idempotent.
+   */
+  close(): void {
+    if (this.#closed) return;
+    const now = this.runtime.now();
+    this.#busy = true;
+    for (const listener of this.#tcp.listeners.all()) listener.close();
+    for (const tcb of this.#tcp.connections()) abort(tcb, now);
+    this.#busy = false;
+    this.#settle();
+    this.#closed = true;
+    this.#alarm.clear();
+    if (this.#holds > 0) this.#holder.release();
+    for (const each of this.#interfaces.all) each.link.close();
+  }
+}

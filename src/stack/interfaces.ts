@@ -1,0 +1,117 @@
+import { TxBatch } from '../base/batch.js';
+import type { Link } from '../link/link.js';
+import { isBroadcast, isLoopback, isMulticast } from '../wire/ipv4.js';
+
+export interface InterfaceAddress {
+  readonly address: number;
+  /** Bits of the network's prefix, 0 to 32. */
+  readonly prefix: number;
+}
+
+/** A link with our addresses on it, and the batch of packets that leave by it. */
+export class Interface {
+  readonly tx = new TxBatch();
+
+  constructor(
+    readonly index: number,
+    readonly link: Link,
+    readonly addresses: readonly InterfaceAddress[],
+    readonly isLoopback: boolean,
+  ) {}
+
+  /** Makes room for a packet with `arenaBytes` in the batch's arena. */
+  reserve(arenaBytes: number): void {
+    if (!this.tx.fits(arenaBytes)) this.flush();
+  }
+
+  flush(): void {
+    if (this.tx.count === 0) return;
+    this.link.send(this.tx);
+    this.tx.reset();
+  }
+}
+
+/** The interfaces of a host: which addresses are ours, and which interface leads where. */
+export class Interfaces {
+  readonly all: Interface[] = [];
+  /** Every datagram that arrives is for us, whatever its destination. */
+  readonly acceptAny: boolean;
+  #own = new Int32Array(0);
+  #loopback: Interface | null = null;
+
+  constructor(acceptAny: boolean) {
+    this.acceptAny = acceptAny;
+  }
+
+  add(link: Link, addresses: readonly InterfaceAddress[], loopback: boolean): Interface {
+    const added = new Interface(this.all.length, link, addresses, loopback);
+    this.all.push(added);
+    if (loopback) this.#loopback = added;
+    this.#own = Int32Array.from(this.all.flatMap((i) => i.addresses.map((a) => a.address)));
+    return added;
+  }
+
+  isOwn(address: number): boolean {
+    const own = this.#own;
+    for (let i = 0; i < own.length; i++) if (own[i] === address) return true;
+    return false;
+  }
+
+  /** An address that a local socket may have: one of ours, or any of 127.0.0.0/8. */
+  isLocal(address: number): boolean {
+    return this.isOwn(address) || (this.#loopback !== null && isLoopback(address));
+  }
+
+  /** Whether a datagram for `address` that came by `by` is for us; broadcasts are not. */
+  accepts(address: number, by: Interface): boolean {
+    if (this.isOwn(address)) return true;
+    if (by.isLoopback) return isLoopback(address);
+    return this.acceptAny && !isLoopback(address) && !isGroup(address);
+  }
+
+  /** RFC 1122 §3.2.1.3: what cannot be the address of one other host. */
+  isBadSource(address: number, by: Interface): boolean {
+    if (by.isLoopback) return false;
+    return address === 0 || isGroup(address) || isLoopback(address) || this.isOwn(address);
+  }
+
+  /** The interface towards `address`: by longest prefix, else the first that is not the loopback. */
+  route(address: number): Interface | null {
+    if (this.isLocal(address)) return this.#loopback;
+    let best: Interface | null = null;
+    let bestPrefix = -1;
+    for (const candidate of this.all) {
+      if (candidate.isLoopback) continue;
+      best ??= candidate;
+      for (const own of candidate.addresses) {
+        if (own.prefix > bestPrefix && samePrefix(own.address, address, own.prefix)) {
+          best = candidate;
+          bestPrefix = own.prefix;
+        }
+      }
+    }
+    return best;
+  }
+
+  /** The address that a connection by `leaving` to `remote` has on our side (RFC 9293 MUST-44). */
+  sourceFor(leaving: Interface, remote: number): number | null {
+    if (leaving.isLoopback) return remote;
+    for (const own of leaving.addresses) {
+      if (samePrefix(own.address, remote, own.prefix)) return own.address;
+    }
+    return leaving.addresses[0]?.address ?? null;
+  }
+
+  flush(): void {
+    for (const each of this.all) each.flush();
+  }
+}
+
+/** Multicast, reserved (class E) and broadcast addresses. */
+export function isGroup(address: number): boolean {
+  return isMulticast(address) || isBroadcast(address) || address >>> 28 === 15;
+}
+
+function samePrefix(a: number, b: number, prefix: number): boolean {
+  return prefix === 0 || (a ^ b) >>> (32 - prefix) === 0;
+}

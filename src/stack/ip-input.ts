@@ -1,0 +1,131 @@
+import { RX_CHECKSUM_VOUCHED, type RxBatch } from '../base/batch.js';
+import type { Counters } from '../base/counters.js';
+import { fold, pseudoHeaderSum, sum } from '../wire/checksum.js';
+import { Drop } from '../wire/drop-reason.js';
+import { Ipv4Header, PROTOCOL_ICMP, PROTOCOL_TCP, parseIpv4 } from '../wire/ipv4.js';
+import { Segment } from '../wire/segment.js';
+import { parseTcp } from '../wire/tcp.js';
+import type { Fragments } from './fragments.js';
+import type { IcmpService } from './icmp-service.js';
+import type { Interface, Interfaces } from './interfaces.js';
+
+/** Where TCP segments go. */
+export interface SegmentInput {
+  input(segment: Segment, by: Interface, now: number): Drop;
+}
+
+/** IPv4 input (RFC 791, RFC 1122 §3.2): validates, reassembles, hands to TCP and ICMP. */
+export class IpInput {
+  readonly #header = new Ipv4Header();
+  readonly #segment = new Segment();
+
+  constructor(
+    private readonly interfaces: Interfaces,
+    private readonly counters: Counters,
+    private readonly fragments: Fragments,
+    private readonly tcp: SegmentInput,
+    private readonly icmp: IcmpService,
+  ) {}
+
+  /** Takes a batch that came by `by`; pins it when something keeps a view of its bytes. */
+  receive(batch: RxBatch, by: Interface, now: number): void {
+    const { bytes, view } = batch;
+    const segment = this.#segment;
+    segment.pinned = false;
+    for (let i = 0; i < batch.count; i++) {
+      segment.segmentSize = batch.segmentSize[i]!;
+      const vouched = (batch.flags[i]! & RX_CHECKSUM_VOUCHED) !== 0;
+      const drop = this.#packet(bytes, view, batch.offset[i]!, batch.length[i]!, vouched, by, now);
+      if (drop !== Drop.NONE) this.#count(drop);
+    }
+    if (segment.pinned) batch.pinned = true;
+  }
+
+  #count(drop: Drop): void {
+    this.counters.drops[drop] = this.counters.drops[drop]! + 1;
+  }
+
+  #packet(
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    length: number,
+    vouched: boolean,
+    by: Interface,
+    now: number,
+  ): Drop {
+    this.counters.ipInReceives++;
+    const header = this.#header;
+    const drop = parseIpv4(bytes, view, offset, length, header);
+    if (drop !== Drop.NONE) return drop;
+    if (!this.interfaces.accepts(header.dstAddr, by)) return Drop.IP_NOT_OURS;
+    if (this.interfaces.isBadSource(header.srcAddr, by)) return Drop.IP_BAD_SOURCE;
+    if (header.moreFragments || header.fragmentOffset > 0) {
+      return this.#fragment(bytes, offset, by, now);
+    }
+    return this.#deliver(bytes, view, offset, vouched, by, now);
+  }
+
+  #fragment(bytes: Uint8Array, offset: number, by: Interface, now: number): Drop {
+    const header = this.#header;
+    const payload = header.totalLength - header.headerLength;
+    const whole = this.fragments.add(bytes, header, offset + header.headerLength, payload, now);
+    if (whole === null) return Drop.NONE;
+    const view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength);
+    const drop = parseIpv4(whole, view, 0, whole.length, header);
+    return drop !== Drop.NONE ? drop : this.#deliver(whole, view, 0, false, by, now);
+  }
+
+  #deliver(
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    vouched: boolean,
+    by: Interface,
+    now: number,
+  ): Drop {
+    const header = this.#header;
+    const at = offset + header.headerLength;
+    const length = header.totalLength - header.headerLength;
+    this.counters.ipInDelivers++;
+    switch (header.protocol) {
+      case PROTOCOL_TCP:
+        return this.#tcp(bytes, view, at, length, vouched, by, now);
+      case PROTOCOL_ICMP:
+        return this.icmp.input(bytes, view, offset, header, by, now);
+      default:
+        return this.icmp.refuseProtocol(bytes, offset, header, by, now);
+    }
+  }
+
+  #tcp(
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    length: number,
+    vouched: boolean,
+    by: Interface,
+    now: number,
+  ): Drop {
+    const header = this.#header;
+    const segment = this.#segment;
+    this.counters.tcpInSegs++;
+    if (!vouched) {
+      const pseudo = pseudoHeaderSum(header.srcAddr, header.dstAddr, PROTOCOL_TCP, length);
+      if (fold(sum(bytes, view, offset, length, pseudo)) !== 0xffff) {
+        this.counters.tcpInCsumErrors++;
+        return Drop.TCP_CHECKSUM;
+      }
+    }
+    const drop = parseTcp(bytes, view, offset, length, segment);
+    if (drop !== Drop.NONE) {
+      this.counters.tcpInErrs++;
+      return drop;
+    }
+    segment.srcAddr = header.srcAddr;
+    segment.dstAddr = header.dstAddr;
+    segment.ttl = header.ttl;
+    segment.tos = header.tos;
+    return this.tcp.input(segment, by, now);
+  }
+}

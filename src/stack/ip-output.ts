@@ -1,0 +1,118 @@
+import type { Counters } from '../base/counters.js';
+import { checksum, fold, pseudoHeaderSum } from '../wire/checksum.js';
+import {
+  IPV4_DONT_FRAGMENT,
+  IPV4_HEADER_BYTES,
+  IPV4_MORE_FRAGMENTS,
+  PROTOCOL_ICMP,
+  PROTOCOL_TCP,
+  writeIpv4,
+} from '../wire/ipv4.js';
+import type { Segment } from '../wire/segment.js';
+import { TCP_CHECKSUM_OFFSET, tcpHeaderLength, writeTcp } from '../wire/tcp.js';
+import { clearVirtioHeader, VIRTIO_HEADER_BYTES, writeVirtioHeader } from '../wire/virtio.js';
+import type { Interface } from './interfaces.js';
+
+/** A payload up to this long is copied behind its headers; a longer one stays where it is. Bytes. */
+const COPY_LIMIT = 2_048;
+const ICMP_TTL = 64;
+
+/** Puts IPv4 packets into the batch of the interface that they leave by. */
+export class IpOutput {
+  readonly #counters: Counters;
+  #id: number;
+
+  /** @param id where the identification of packets starts; unpredictable (RFC 6864) */
+  constructor(counters: Counters, id: number) {
+    this.#counters = counters;
+    this.#id = id;
+  }
+
+  sendTcp(by: Interface, segment: Segment): void {
+    const { link, tx } = by;
+    const headers = IPV4_HEADER_BYTES + tcpHeaderLength(segment);
+    const dataLength = segment.length + segment.length2;
+    const copied = dataLength <= COPY_LIMIT || !link.offload;
+    const start = headersAt(by, headers + (copied ? dataLength : 0));
+    const ip = start + link.headroom;
+    const tcp = ip + IPV4_HEADER_BYTES;
+    const total = headers + dataLength;
+    writeIpv4(
+      tx.view,
+      ip,
+      segment.tos,
+      total,
+      this.#id++,
+      IPV4_DONT_FRAGMENT,
+      segment.ttl,
+      PROTOCOL_TCP,
+      segment.srcAddr,
+      segment.dstAddr,
+    );
+    writeTcp(tx.view, tcp, segment);
+    if (dataLength > 0) {
+      if (copied) copyText(segment, tx.bytes, ip + headers);
+      else attachText(by, segment);
+    }
+    const tcpLength = total - IPV4_HEADER_BYTES;
+    const pseudo = pseudoHeaderSum(segment.srcAddr, segment.dstAddr, PROTOCOL_TCP, tcpLength);
+    if (link.offload) {
+      const size = dataLength > segment.segmentSize ? segment.segmentSize : 0;
+      writeVirtioHeader(tx.view, start, IPV4_HEADER_BYTES, size, headers);
+      tx.view.setUint16(tcp + TCP_CHECKSUM_OFFSET, fold(pseudo));
+    } else {
+      tx.view.setUint16(
+        tcp + TCP_CHECKSUM_OFFSET,
+        checksum(tx.bytes, tx.view, tcp, tcpLength, pseudo),
+      );
+    }
+    this.#counters.ipOutRequests++;
+  }
+
+  /**
+   * Sends an ICMP message that `write` puts at the place it is given, `length` bytes long; in
+   * fragments when it is longer than the link's packets (RFC 791 §3.2).
+   */
+  sendIcmp(
+    by: Interface,
+    srcAddr: number,
+    dstAddr: number,
+    tos: number,
+    message: Uint8Array,
+  ): void {
+    this.#counters.icmpOutMsgs++;
+    const id = this.#id++;
+    const most = (by.link.mtu - IPV4_HEADER_BYTES) & ~7;
+    let offset = 0;
+    do {
+      const rest = message.length - offset;
+      const length = rest <= by.link.mtu - IPV4_HEADER_BYTES ? rest : most;
+      const start = headersAt(by, IPV4_HEADER_BYTES + length);
+      const ip = start + by.link.headroom;
+      if (by.link.headroom === VIRTIO_HEADER_BYTES) clearVirtioHeader(by.tx.view, start);
+      const flags = (offset >> 3) | (length < rest ? IPV4_MORE_FRAGMENTS : 0);
+      const total = IPV4_HEADER_BYTES + length;
+      writeIpv4(by.tx.view, ip, tos, total, id, flags, ICMP_TTL, PROTOCOL_ICMP, srcAddr, dstAddr);
+      by.tx.bytes.set(message.subarray(offset, offset + length), ip + IPV4_HEADER_BYTES);
+      this.#counters.ipOutRequests++;
+      offset += length;
+    } while (offset < message.length);
+  }
+}
+
+function headersAt(by: Interface, length: number): number {
+  const bytes = by.link.headroom + length;
+  by.reserve(bytes);
+  return by.tx.begin(bytes);
+}
+
+function copyText(segment: Segment, target: Uint8Array, at: number): void {
+  const { offset, length, offset2, length2 } = segment;
+  target.set(segment.bytes.subarray(offset, offset + length), at);
+  if (length2 > 0) target.set(segment.bytes2.subarray(offset2, offset2 + length2), at + length);
+}
+
+function attachText(by: Interface, segment: Segment): void {
+  by.tx.append(segment.bytes, segment.offset, segment.length);
+  if (segment.length2 > 0) by.tx.append(segment.bytes2, segment.offset2, segment.length2);
+}

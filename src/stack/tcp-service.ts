@@ -1,0 +1,414 @@
+import type { Counters } from '../base/counters.js';
+import { TimerWheel } from '../base/timer-wheel.js';
+import { abort, icmpError, initialize, open, pathMtuShrank } from '../tcp/calls.js';
+import type { TcpConfig } from '../tcp/config.js';
+import { enterClosed } from '../tcp/end.js';
+import { output, writeResetFor } from '../tcp/output.js';
+import { segmentArrives } from '../tcp/segment-arrives.js';
+import { State } from '../tcp/state.js';
+import { Event, type Failure, Tcb, type TcpHost } from '../tcp/tcb.js';
+import {
+  arrivesInTimeWait,
+  issAfter,
+  TimeWait,
+  Verdict,
+  writeTimeWaitAck,
+} from '../tcp/time-wait.js';
+import { timeout } from '../tcp/timeouts.js';
+import { nextDeadline } from '../tcp/timers.js';
+import type { Trace } from '../tcp/trace.js';
+import { Drop } from '../wire/drop-reason.js';
+import { IPV4_HEADER_BYTES, IPV4_MAX_BYTES } from '../wire/ipv4.js';
+import { ACK, RST, Segment, SYN } from '../wire/segment.js';
+import { TCP_HEADER_BYTES, TCP_MAX_OPTION_BYTES } from '../wire/tcp.js';
+import type { ConnectionHandler } from './connection.js';
+import { ConnectionTable } from './connection-table.js';
+import { type Clock, HostConnection } from './host-connection.js';
+import type { QuotedInput } from './icmp-service.js';
+import type { Identity } from './identity.js';
+import type { Interface, Interfaces } from './interfaces.js';
+import type { SegmentInput } from './ip-input.js';
+import type { IpOutput } from './ip-output.js';
+import { type HostListener, Listeners } from './listener.js';
+import { TimeWaitList } from './time-wait-list.js';
+
+/**
+ * All connections of a host: finds the one a segment is for, runs their timers, and at the end of
+ * each batch looks once at every connection that something happened to.
+ */
+export class TcpService implements TcpHost, SegmentInput, QuotedInput {
+  readonly segmentOut = new Segment();
+  readonly listeners = new Listeners();
+  trace: Trace | null = null;
+  readonly #table: ConnectionTable<Tcb | TimeWait>;
+  readonly #timeWaits = new TimeWaitList();
+  readonly #wheel: TimerWheel<Tcb>;
+  #dirty: Tcb[] = [];
+  #settling: Tcb[] = [];
+  #challengeSince = -Infinity;
+  #challenges = 0;
+  readonly #fire = (tcb: Tcb): void => this.#timerFired(tcb);
+  #firedAt = 0;
+
+  constructor(
+    readonly config: TcpConfig,
+    readonly counters: Counters,
+    private readonly clock: Clock,
+    private readonly interfaces: Interfaces,
+    private readonly ipOutput: IpOutput,
+    private readonly identity: Identity,
+    tableSecret: Int32Array,
+    /** Called when there is something to settle, so that the host sees to it soon. */
+    private readonly onDirty: () => void,
+  ) {
+    this.#table = new ConnectionTable(tableSecret);
+    this.#wheel = new TimerWheel(clock.now());
+  }
+
+  /** Connections that exist, in TIME_WAIT or not. */
+  get size(): number {
+    return this.#table.size;
+  }
+
+  get timeWaitCount(): number {
+    return this.#timeWaits.size;
+  }
+
+  // What TCP needs from us.
+
+  transmit(segment: Segment, tcb: Tcb | null, now: number): void {
+    if (this.trace !== null) this.trace.sent(segment, tcb, now);
+    const by =
+      tcb === null
+        ? this.interfaces.route(segment.dstAddr)
+        : this.interfaces.all[tcb.interfaceIndex]!;
+    if (by === null) this.#drop(Drop.TX_NO_ROUTE);
+    else this.ipOutput.sendTcp(by, segment);
+  }
+
+  maxBurst(tcb: Tcb): number {
+    if (!this.interfaces.all[tcb.interfaceIndex]!.link.offload) return tcb.sndMss;
+    const most = IPV4_MAX_BYTES - IPV4_HEADER_BYTES - TCP_HEADER_BYTES - TCP_MAX_OPTION_BYTES;
+    return Math.max(tcb.sndMss, most - (most % tcb.sndMss));
+  }
+
+  canTransmit(tcb: Tcb): boolean {
+    return !this.interfaces.all[tcb.interfaceIndex]!.link.blocked;
+  }
+
+  markDirty(tcb: Tcb): void {
+    if (tcb.dirty) return;
+    tcb.dirty = true;
+    if (this.#dirty.push(tcb) === 1) this.onDirty();
+  }
+
+  /** RFC 5961 §7 limits challenge ACKs per host. */
+  allowChallengeAck(now: number): boolean {
+    if (now - this.#challengeSince >= 1_000) {
+      this.#challengeSince = now;
+      this.#challenges = 0;
+    }
+    return this.#challenges++ < this.config.challengeAckLimit;
+  }
+
+  // Segments in.
+
+  input(segment: Segment, by: Interface, now: number): Drop {
+    const entry = this.#table.find(
+      segment.dstAddr,
+      segment.dstPort,
+      segment.srcAddr,
+      segment.srcPort,
+    );
+    if (this.trace !== null) this.trace.received(segment, entry, now);
+    if (entry === null) return this.#arrivesUnknown(segment, by, now, null);
+    if (entry instanceof TimeWait) return this.#arrivesInTimeWait(entry, segment, by, now);
+    return segmentArrives(entry, segment, now);
+  }
+
+  /** No connection: a listener's business, or else that of CLOSED (RFC 9293 §3.10.7.1). */
+  #arrivesUnknown(segment: Segment, by: Interface, now: number, old: TimeWait | null): Drop {
+    if (segment.srcPort === 0 || segment.dstPort === 0) return Drop.TCP_BAD_ADDRESS;
+    if ((segment.flags & RST) !== 0) return Drop.TCP_NO_CONNECTION;
+    const listener = this.listeners.find(segment.dstAddr, segment.dstPort);
+    if (listener === null || (segment.flags & (SYN | ACK)) !== SYN) {
+      this.#reset(segment, now);
+      return Drop.TCP_NO_CONNECTION;
+    }
+    if (listener.isFull) {
+      this.counters.tcpListenOverflows++;
+      return Drop.TCP_BACKLOG_FULL;
+    }
+    const tcb = this.#passiveOpen(listener, segment, by, now);
+    if (old !== null) {
+      const iss = issAfter(old, tcb.iss);
+      initialize(tcb, iss, old.tsOffset, now);
+      this.counters.tcpTimeWaitReused++;
+    }
+    return segmentArrives(tcb, segment, now);
+  }
+
+  #passiveOpen(listener: HostListener, syn: Segment, by: Interface, now: number): Tcb {
+    const tcb = new Tcb(
+      this,
+      State.LISTEN,
+      syn.dstAddr,
+      syn.dstPort,
+      syn.srcAddr,
+      syn.srcPort,
+      mssOf(by),
+    );
+    tcb.interfaceIndex = by.index;
+    initialize(tcb, this.identity.isn(tcb, now), this.identity.timestampOffset(tcb), now);
+    tcb.user = listener;
+    listener.pending.add(tcb);
+    this.counters.tcpPassiveOpens++;
+    this.#table.add(tcb);
+    return tcb;
+  }
+
+  #arrivesInTimeWait(record: TimeWait, segment: Segment, by: Interface, now: number): Drop {
+    const verdict = arrivesInTimeWait(record, segment);
+    switch (verdict) {
+      case Verdict.REOPEN:
+        if (this.listeners.find(segment.dstAddr, segment.dstPort) !== null) {
+          this.#endTimeWait(record);
+          return this.#arrivesUnknown(segment, by, now, record);
+        }
+        break;
+      case Verdict.ACK_AND_RESTART:
+        this.#timeWaits.remove(record);
+        this.#timeWaits.append(record, now + 2 * this.config.msl);
+        break;
+      case Verdict.ACK:
+        break;
+      case Verdict.DROP:
+        return Drop.TCP_UNACCEPTABLE_SEQ;
+    }
+    writeTimeWaitAck(record, this.segmentOut, now);
+    this.counters.tcpOutSegs++;
+    if (this.trace !== null) this.trace.sent(this.segmentOut, record, now);
+    this.ipOutput.sendTcp(this.interfaces.all[record.interfaceIndex]!, this.segmentOut);
+    return Drop.TCP_UNACCEPTABLE_SEQ;
+  }
+
+  #reset(segment: Segment, now: number): void {
+    writeResetFor(segment, this.segmentOut);
+    this.counters.tcpOutRsts++;
+    this.counters.tcpOutSegs++;
+    this.transmit(this.segmentOut, null, now);
+  }
+
+  // ICMP errors in.
+
+  icmpError(quoted: Segment, failure: Failure, hard: boolean, now: number): boolean {
+    const tcb = this.#findQuoted(quoted);
+    return tcb !== null && icmpError(tcb, quoted, failure, hard, now);
+  }
+
+  fragmentationNeeded(quoted: Segment, mtu: number): boolean {
+    const tcb = this.#findQuoted(quoted);
+    const mss = mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
+    return tcb !== null && pathMtuShrank(tcb, quoted, mss);
+  }
+
+  #findQuoted(quoted: Segment): Tcb | null {
+    const entry = this.#table.find(quoted.srcAddr, quoted.srcPort, quoted.dstAddr, quoted.dstPort);
+    return entry instanceof Tcb ? entry : null;
+  }
+
+  // Opening.
+
+  connect(
+    localAddr: number,
+    localPort: number,
+    remoteAddr: number,
+    remotePort: number,
+    by: Interface,
+    handler: ConnectionHandler,
+  ): HostConnection {
+    const now = this.clock.now();
+    const tcb = new Tcb(
+      this,
+      State.CLOSED,
+      localAddr,
+      localPort,
+      remoteAddr,
+      remotePort,
+      mssOf(by),
+    );
+    tcb.interfaceIndex = by.index;
+    initialize(tcb, this.identity.isn(tcb, now), this.identity.timestampOffset(tcb), now);
+    const connection = new HostConnection(tcb, this.clock, handler);
+    this.#table.add(tcb);
+    open(tcb, now);
+    return connection;
+  }
+
+  /** The interface is gone, and with it every connection by it. */
+  loseInterface(by: Interface): void {
+    for (const tcb of this.connections()) {
+      if (tcb.interfaceIndex === by.index && tcb.state !== State.CLOSED) {
+        enterClosed(tcb, 'ENETDOWN', 'the link has ended', this.clock.now());
+      }
+    }
+  }
+
+  /** The link takes packets again. */
+  resumeInterface(by: Interface): void {
+    for (const tcb of this.connections()) {
+      if (tcb.interfaceIndex === by.index) this.markDirty(tcb);
+    }
+  }
+
+  /** Whether no connection, even one in TIME_WAIT, has these two sockets. */
+  isFree(localAddr: number, localPort: number, remoteAddr: number, remotePort: number): boolean {
+    return this.#table.find(localAddr, localPort, remoteAddr, remotePort) === null;
+  }
+
+  /** A listener has closed: what it had not handed out is reset. */
+  refusePending(listener: HostListener): void {
+    const now = this.clock.now();
+    for (const tcb of listener.pending) {
+      tcb.orphaned = true;
+      abort(tcb, now);
+    }
+    listener.pending.clear();
+  }
+
+  // The end of a batch.
+
+  /** Tells users, sends, sets timers: once for each connection that something happened to. */
+  settle(now: number): void {
+    while (this.#dirty.length > 0) {
+      const settling = this.#dirty;
+      this.#dirty = this.#settling;
+      this.#settling = settling;
+      for (let i = 0; i < settling.length; i++) this.#settleOne(settling[i]!, now);
+      settling.length = 0;
+    }
+  }
+
+  #settleOne(tcb: Tcb, now: number): void {
+    if (tcb.events !== 0) this.#deliver(tcb);
+    tcb.dirty = false;
+    output(tcb, now);
+    switch (tcb.state) {
+      case State.CLOSED:
+        this.#wheel.cancel(tcb.timer);
+        this.#table.remove(tcb);
+        this.#forgetPending(tcb);
+        break;
+      case State.TIME_WAIT:
+        this.#wheel.cancel(tcb.timer);
+        this.#startTimeWait(tcb, now);
+        break;
+      default:
+        this.#schedule(tcb);
+    }
+  }
+
+  #deliver(tcb: Tcb): void {
+    const events = tcb.events;
+    tcb.events = 0;
+    if (tcb.user instanceof HostConnection) {
+      tcb.user.deliver(events);
+    } else if ((events & Event.ESTABLISHED) !== 0 && tcb.state !== State.CLOSED) {
+      this.#accept(tcb, events);
+    }
+  }
+
+  #accept(tcb: Tcb, events: number): void {
+    const listener = tcb.user as HostListener;
+    listener.pending.delete(tcb);
+    const connection = new HostConnection(tcb, this.clock, NO_HANDLER);
+    connection.handler = listener.accept(connection);
+    connection.deliver(events);
+  }
+
+  #forgetPending(tcb: Tcb): void {
+    if (tcb.passive && !(tcb.user instanceof HostConnection)) {
+      (tcb.user as HostListener).pending.delete(tcb);
+    }
+  }
+
+  /** Lazy: a timer that moved to a later time is found out when the node fires. */
+  #schedule(tcb: Tcb): void {
+    const deadline = nextDeadline(tcb);
+    if (deadline < tcb.timer.at) this.#wheel.schedule(tcb.timer, deadline);
+  }
+
+  // Time.
+
+  /** When {@link runTimers} has something to do, in ms. */
+  nextTimer(): number {
+    return Math.min(this.#wheel.next(), this.#timeWaits.expires);
+  }
+
+  runTimers(now: number): void {
+    this.#firedAt = now;
+    this.#wheel.advance(now, this.#fire);
+    let record = this.#timeWaits.first;
+    while (record !== null && record.expires <= now) {
+      this.#endTimeWait(record);
+      record = this.#timeWaits.first;
+    }
+  }
+
+  #timerFired(tcb: Tcb): void {
+    if (nextDeadline(tcb) <= this.#firedAt) {
+      timeout(tcb, this.#firedAt);
+      this.markDirty(tcb);
+    } else {
+      this.#schedule(tcb);
+    }
+  }
+
+  #startTimeWait(tcb: Tcb, now: number): void {
+    const record = new TimeWait(tcb);
+    if (this.config.maxTimeWait === 0) {
+      this.#table.remove(tcb);
+      return;
+    }
+    if (this.#timeWaits.size >= this.config.maxTimeWait) this.#endTimeWait(this.#timeWaits.first!);
+    this.#table.replace(tcb, record);
+    this.#timeWaits.append(record, now + 2 * this.config.msl);
+  }
+
+  #endTimeWait(record: TimeWait): void {
+    this.#timeWaits.remove(record);
+    this.#table.remove(record);
+    const trace = this.trace;
+    if (trace !== null) {
+      trace.transition(
+        record,
+        State.TIME_WAIT,
+        State.CLOSED,
+        '2 MSL are over: RFC 9293 §3.10.8',
+        this.clock.now(),
+      );
+    }
+  }
+
+  #drop(drop: Drop): void {
+    this.counters.drops[drop] = this.counters.drops[drop]! + 1;
+  }
+
+  /** Every connection but those in TIME_WAIT. */
+  *connections(): Generator<Tcb> {
+    for (const entry of this.#table) if (entry instanceof Tcb) yield entry;
+  }
+}
+
+/** Our MSS option: what the interface's MTU lets in, less two headers (RFC 6691). */
+function mssOf(by: Interface): number {
+  return by.link.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
+}
+
+const NO_HANDLER: ConnectionHandler = {
+  established() {},
+  readable() {},
+  writable() {},
+  finished() {},
+  closed() {},
+};

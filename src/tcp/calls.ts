@@ -1,0 +1,185 @@
+import { add, type Seq } from '../base/seq.js';
+import type { Segment } from '../wire/segment.js';
+import { enterClosed } from './end.js';
+import { updateSndMss } from './negotiation.js';
+import { sendReset } from './output.js';
+import { retransmitAll } from './recovery.js';
+import { canSend, State, transition, unreachable } from './state.js';
+import { type Failure, Recovery, type Tcb } from './tcb.js';
+import { armKeepAlive, stopRetransmit } from './timers.js';
+
+/** Sets the send variables for `iss`; for both kinds of OPEN (RFC 9293 §3.10.1). */
+export function initialize(tcb: Tcb, iss: Seq, tsOffset: number, now: number): void {
+  tcb.iss = iss;
+  tcb.sndUna = iss;
+  tcb.sndNxt = iss;
+  tcb.sndUp = iss;
+  tcb.sendStart = add(iss, 1);
+  tcb.lossNext = iss;
+  tcb.lossEnd = iss;
+  tcb.recover = iss;
+  tcb.shortEnd = iss;
+  tcb.tsOffset = tsOffset;
+  tcb.heardAt = now;
+}
+
+/** Active OPEN (§3.10.1): SYN goes out at the end of the batch. */
+export function open(tcb: Tcb, now: number): void {
+  transition(tcb, State.SYN_SENT, 'active OPEN: RFC 9293 §3.10.1', now);
+  tcb.host.counters.tcpActiveOpens++;
+  tcb.host.markDirty(tcb);
+}
+
+/** SEND (§3.10.2): copies into the send buffer what it has room for; returns the octets taken. */
+export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent = false): number {
+  if (!canSend(tcb.state) || tcb.finQueued) return 0;
+  const offered = bytes.length - offset;
+  const taken = tcb.sendBuffer.push(bytes, offset, offered);
+  if (taken < offered) tcb.writeBlocked = true;
+  if (urgent && taken > 0) {
+    tcb.sndUp = tcb.sendEnd;
+    tcb.urgentPending = true;
+  }
+  if (taken > 0) tcb.host.markDirty(tcb);
+  return taken;
+}
+
+/** RECEIVE (§3.10.3): the next chunk in order, or null. A larger window is announced when it pays. */
+export function receive(tcb: Tcb): Uint8Array | null {
+  const chunk = tcb.receiveQueue.shift();
+  if (chunk !== null && !tcb.dirty) tcb.host.markDirty(tcb);
+  return chunk;
+}
+
+/** CLOSE (§3.10.4): FIN after everything written. The other direction stays open. */
+export function close(tcb: Tcb, now: number): void {
+  if (tcb.finQueued) return;
+  switch (tcb.state) {
+    case State.CLOSED:
+    case State.LISTEN:
+      return;
+    case State.SYN_SENT:
+      // The RFC deletes the TCB. Sockets let one write and end before the handshake is complete, so
+      // the FIN waits, as Linux has it; abort() is what gives up.
+      tcb.finQueued = true;
+      return;
+    case State.SYN_RECEIVED:
+      // With data to send first, the close waits for ESTABLISHED.
+      tcb.finQueued = true;
+      if (tcb.sendBuffer.length > 0) return;
+      transition(tcb, State.FIN_WAIT_1, 'CLOSE: RFC 9293 §3.10.4', now);
+      break;
+    case State.ESTABLISHED:
+      tcb.finQueued = true;
+      transition(tcb, State.FIN_WAIT_1, 'CLOSE: RFC 9293 §3.10.4', now);
+      break;
+    case State.CLOSE_WAIT:
+      tcb.finQueued = true;
+      transition(tcb, State.LAST_ACK, 'CLOSE: RFC 9293 §3.10.4', now);
+      break;
+    case State.FIN_WAIT_1:
+    case State.FIN_WAIT_2:
+    case State.CLOSING:
+    case State.LAST_ACK:
+    case State.TIME_WAIT:
+      return;
+    default:
+      unreachable(tcb.state);
+  }
+  if (tcb.flight === 0) tcb.waitingSince = now;
+  tcb.host.markDirty(tcb);
+}
+
+/** ABORT (§3.10.5): RST to a peer that knows of the connection, everything dropped. */
+export function abort(tcb: Tcb, now: number): void {
+  switch (tcb.state) {
+    case State.CLOSED:
+      return;
+    case State.SYN_RECEIVED:
+    case State.ESTABLISHED:
+    case State.FIN_WAIT_1:
+    case State.FIN_WAIT_2:
+    case State.CLOSE_WAIT:
+      sendReset(tcb, now);
+      break;
+    case State.LISTEN:
+    case State.SYN_SENT:
+    case State.CLOSING:
+    case State.LAST_ACK:
+    case State.TIME_WAIT:
+      break;
+    default:
+      unreachable(tcb.state);
+  }
+  tcb.receiveQueue.clear();
+  enterClosed(tcb, null, 'ABORT: RFC 9293 §3.10.5', now);
+}
+
+/**
+ * The user lets go of the connection, as by close(2): FIN after everything written, and nobody reads
+ * any more. Octets that were not read are lost, which the peer is told by RST (§3.6.1, SHLD-3).
+ */
+export function release(tcb: Tcb, now: number): void {
+  if (tcb.orphaned) return;
+  tcb.orphaned = true;
+  if (tcb.state === State.SYN_SENT || tcb.receiveQueue.length > 0) {
+    abort(tcb, now);
+    return;
+  }
+  close(tcb, now);
+  if (tcb.state === State.FIN_WAIT_2) {
+    tcb.finWait2At = now + tcb.host.config.finWait2Timeout;
+  }
+  tcb.host.markDirty(tcb);
+}
+
+/** Keep-alive on or off for this connection (RFC 9293 §3.8.4, MUST-24). `idle` in ms; 0: unchanged. */
+export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): void {
+  tcb.keepAlive = on;
+  if (idle > 0) tcb.keepAliveIdle = idle;
+  if (on && tcb.state >= State.ESTABLISHED) armKeepAlive(tcb, now);
+  else tcb.keepAliveAt = Infinity;
+  tcb.host.markDirty(tcb);
+}
+
+/**
+ * An ICMP error that quotes a segment of this connection (RFC 9293 §3.9.2.2). Hard errors end a
+ * connection that is being opened; later they are soft as well, because anyone can forge them
+ * (RFC 5461 §4, RFC 5927 §5). The quoted number must be outstanding (RFC 5927 §4).
+ */
+export function icmpError(
+  tcb: Tcb,
+  quoted: Segment,
+  failure: Failure,
+  hard: boolean,
+  now: number,
+): boolean {
+  if (!isOutstanding(tcb, quoted.seq)) return false;
+  if (hard && (tcb.state === State.SYN_SENT || tcb.state === State.SYN_RECEIVED)) {
+    enterClosed(tcb, failure, 'ICMP: RFC 9293 §3.9.2.2', now);
+  } else {
+    tcb.softError = failure;
+  }
+  return true;
+}
+
+/**
+ * "Fragmentation needed" (RFC 1191): segments of up to `mss` octets from now on, and what is
+ * outstanding once more, without a mark against the congestion window.
+ */
+export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number): boolean {
+  if (!isOutstanding(tcb, quoted.seq) || mss >= tcb.pathMss) return false;
+  tcb.pathMss = mss;
+  updateSndMss(tcb);
+  if (tcb.recovery === Recovery.OPEN && tcb.flight > 0 && tcb.state >= State.ESTABLISHED) {
+    retransmitAll(tcb);
+    stopRetransmit(tcb);
+  }
+  tcb.host.markDirty(tcb);
+  return true;
+}
+
+function isOutstanding(tcb: Tcb, sequence: Seq): boolean {
+  const ahead = (sequence - tcb.sndUna) | 0;
+  return ahead >= 0 && ahead < tcb.flight;
+}

@@ -1,0 +1,188 @@
+import { DEFAULT_CONGESTION_CONTROL, isCongestionControlName } from './congestion.js';
+
+/** Every number of TCP that a user might tune. Times in ms, sizes in bytes. */
+export interface TcpConfig {
+  /**
+   * Maximum segment lifetime; TIME_WAIT lasts twice as long. RFC 9293 §3.4.2 has 2 minutes and calls
+   * the value an engineering choice; the default follows Linux, whose TIME_WAIT takes 60 s.
+   */
+  msl: number;
+  /** How long a connection that its user has closed waits in FIN_WAIT_2 for the peer's FIN. The RFC
+   * sets no limit; Linux's tcp_fin_timeout. A half-closed connection that is still read has none. */
+  finWait2Timeout: number;
+  /** Most connections in TIME_WAIT; beyond it the oldest ends early, and is counted. */
+  maxTimeWait: number;
+
+  /** RTO before the first sample: RFC 6298 §2.1. */
+  rtoInitial: number;
+  /** Lower bound of the RTO. RFC 6298 §2.4 has 1 s; Linux and all who measure the RTT have 200 ms. */
+  rtoMin: number;
+  /** Upper bound of the RTO, 60 s or more: RFC 6298 §2.5. */
+  rtoMax: number;
+  /** R1: after so many retransmissions of a segment the user is told: RFC 9293 §3.8.3, SHLD-10. */
+  retransmitR1: number;
+  /** R2: after so many the connection is given up with ETIMEDOUT; 15 take 924 s or more with the
+   * default bounds: RFC 9293 §3.8.3, SHLD-11. */
+  retransmitR2: number;
+  /** R2 for a SYN, as a time: at least 3 minutes, RFC 9293 §3.8.3 MUST-23. */
+  synTimeout: number;
+  /** Time without progress after which the connection is given up; 0: only R2 counts. RFC 5482. */
+  userTimeout: number;
+
+  /** Longest time an ACK is held back, below 500: RFC 9293 §3.8.6.3, MUST-40. */
+  delayedAck: number;
+  /** So many ACKs after the handshake are not delayed, so that a sender in slow start gets going. */
+  quickAcks: number;
+  /** Silence before the first keep-alive probe: RFC 9293 §3.8.4, MUST-28. */
+  keepAliveIdle: number;
+  /** Time between keep-alive probes. */
+  keepAliveInterval: number;
+  /** Probes without an answer after which the connection is given up. */
+  keepAliveProbes: number;
+
+  /** Most bytes that are written and not yet acknowledged. */
+  sendBuffer: number;
+  /** Most received bytes that wait to be read: the receive window when nothing waits. */
+  receiveBuffer: number;
+  /** Announce window scaling, RFC 7323 §2; without it windows end at 65,535 bytes. */
+  windowScale: boolean;
+  /** Announce timestamps, RFC 7323 §3. */
+  timestamps: boolean;
+  /** Announce SACK-permitted, RFC 2018. */
+  sack: boolean;
+  /** Upper bound of the MSS that is announced and used; 0: what the MTU allows. RFC 6691. */
+  mss: number;
+  /** Initial congestion window in segments: RFC 6928. */
+  initialWindow: number;
+  /** Name of the congestion control for new connections. */
+  congestionControl: string;
+  /** Start connections with the Nagle algorithm off: RFC 9293 §3.7.4, MUST-17. */
+  noDelay: boolean;
+
+  /** Connections of a listener in handshake, or complete and not accepted; more SYNs are dropped. */
+  backlog: number;
+  /** Challenge ACKs per second for all connections: RFC 5961 §7. */
+  challengeAckLimit: number;
+}
+
+export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
+  msl: 30_000,
+  finWait2Timeout: 60_000,
+  maxTimeWait: 65_536,
+  rtoInitial: 1_000,
+  rtoMin: 200,
+  rtoMax: 120_000,
+  retransmitR1: 3,
+  retransmitR2: 15,
+  synTimeout: 180_000,
+  userTimeout: 0,
+  delayedAck: 40,
+  quickAcks: 16,
+  keepAliveIdle: 7_200_000,
+  keepAliveInterval: 75_000,
+  keepAliveProbes: 9,
+  sendBuffer: 2 * 1024 * 1024,
+  receiveBuffer: 1024 * 1024,
+  windowScale: true,
+  timestamps: true,
+  sack: true,
+  mss: 0,
+  initialWindow: 10,
+  congestionControl: DEFAULT_CONGESTION_CONTROL,
+  noDelay: false,
+  backlog: 511,
+  challengeAckLimit: 1_000,
+};
+
+const DAY = 86_400_000;
+
+/** Smallest and largest value of each number, both included. */
+const RANGES: {
+  readonly [K in keyof TcpConfig as TcpConfig[K] extends number ? K : never]: readonly [
+    number,
+    number,
+  ];
+} = {
+  msl: [1, 10 * 60_000],
+  finWait2Timeout: [1, DAY],
+  maxTimeWait: [0, 1_048_576],
+  rtoInitial: [1, 60_000],
+  rtoMin: [1, 60_000],
+  rtoMax: [1_000, DAY],
+  retransmitR1: [1, 100],
+  retransmitR2: [1, 100],
+  synTimeout: [1, DAY],
+  userTimeout: [0, 14 * DAY],
+  delayedAck: [0, 499],
+  quickAcks: [0, 1_000],
+  keepAliveIdle: [1, 14 * DAY],
+  keepAliveInterval: [1, DAY],
+  keepAliveProbes: [1, 127],
+  sendBuffer: [2_048, 1 << 30],
+  receiveBuffer: [2_048, 1 << 30],
+  mss: [0, 65_495],
+  initialWindow: [1, 1_000],
+  backlog: [1, 65_535],
+  challengeAckLimit: [1, 1_000_000],
+};
+
+/**
+ * The defaults with `changes` laid over them.
+ * @throws TypeError (ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE) or RangeError (ERR_OUT_OF_RANGE)
+ * that names the field.
+ */
+export function tcpConfig(changes: Partial<TcpConfig> = {}): TcpConfig {
+  const config = { ...DEFAULT_TCP_CONFIG } as Record<string, unknown>;
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined) continue;
+    checkField(name, value);
+    config[name] = value;
+  }
+  const result = config as unknown as TcpConfig;
+  if (result.rtoMin > result.rtoMax) {
+    throw rangeError('tcp.rtoMin', `<= rtoMax (${result.rtoMax})`, result.rtoMin);
+  }
+  return result;
+}
+
+function checkField(name: string, value: unknown): void {
+  if (!Object.hasOwn(DEFAULT_TCP_CONFIG, name)) {
+    throw Object.assign(new TypeError(`Unknown option 'tcp.${name}'`), {
+      code: 'ERR_INVALID_ARG_VALUE',
+    });
+  }
+  const expected = typeof DEFAULT_TCP_CONFIG[name as keyof TcpConfig];
+  if (typeof value !== expected) {
+    throw Object.assign(
+      new TypeError(
+        `The "tcp.${name}" option must be of type ${expected}. Received ${describe(value)}`,
+      ),
+      { code: 'ERR_INVALID_ARG_TYPE' },
+    );
+  }
+  const range = (RANGES as Record<string, readonly [number, number] | undefined>)[name];
+  if (range !== undefined) {
+    const number = value as number;
+    if (!Number.isInteger(number) || number < range[0] || number > range[1]) {
+      throw rangeError(`tcp.${name}`, `an integer >= ${range[0]} && <= ${range[1]}`, number);
+    }
+  }
+  if (name === 'congestionControl' && !isCongestionControlName(value as string)) {
+    throw Object.assign(new TypeError(`Unknown congestion control '${String(value)}'`), {
+      code: 'ERR_INVALID_ARG_VALUE',
+    });
+  }
+}
+
+function describe(value: unknown): string {
+  return value === null ? 'null' : `type ${typeof value} (${String(value)})`;
+}
+
+function rangeError(field: string, expected: string, value: number): RangeError {
+  return Object.assign(
+    new RangeError(
+      `The value of "${field}" is out of range. It must be ${expected}. Received ${value}`,
+    ),
+    { code: 'ERR_OUT_OF_RANGE' },
+  );
+}

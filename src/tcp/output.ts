@@ -1,0 +1,306 @@
+import { add, diff, lt, max, type Seq, seq } from '../base/seq.js';
+import {
+  ACK,
+  FIN,
+  OPT_MSS,
+  OPT_SACK,
+  OPT_SACK_PERMITTED,
+  OPT_TIMESTAMPS,
+  OPT_WINDOW_SCALE,
+  PSH,
+  RST,
+  type Segment,
+  SYN,
+  URG,
+} from '../wire/segment.js';
+import { ackDue, noteAckSent, receiveWindow, windowUpdateDue } from './receiver.js';
+import { allowance, sendsNow } from './sender.js';
+import { State, unreachable } from './state.js';
+import type { Tcb } from './tcb.js';
+import { armPersist, armRetransmit } from './timers.js';
+
+/** TSval of RFC 7323 §4: a clock of 1 ms with an offset of the connection's own. */
+export function timestamp(tcb: Tcb, now: number): number {
+  return (Math.floor(now) + tcb.tsOffset) | 0;
+}
+
+/**
+ * Sends what the connection may and should send now: retransmissions, data, FIN, and if none of
+ * these carried it, the ACK that is due. Called once per connection at the end of a batch.
+ */
+export function output(tcb: Tcb, now: number): void {
+  switch (tcb.state) {
+    case State.CLOSED:
+    case State.LISTEN:
+      return;
+    case State.SYN_SENT:
+    case State.SYN_RECEIVED:
+      if (tcb.sndNxt === tcb.iss || lt(tcb.lossNext, tcb.lossEnd)) {
+        tcb.lossNext = tcb.lossEnd;
+        sendSyn(tcb, now);
+      } else if (tcb.ackNow) {
+        sendAck(tcb, now);
+      }
+      return;
+    case State.ESTABLISHED:
+    case State.FIN_WAIT_1:
+    case State.FIN_WAIT_2:
+    case State.CLOSE_WAIT:
+    case State.CLOSING:
+    case State.LAST_ACK:
+    case State.TIME_WAIT:
+      sendRetransmissions(tcb, now);
+      sendNew(tcb, now);
+      if (ackDue(tcb) || windowUpdateDue(tcb)) sendAck(tcb, now);
+      return;
+    default:
+      unreachable(tcb.state);
+  }
+}
+
+/** SYN, or SYN and ACK, according to the state; the first time or again. */
+export function sendSyn(tcb: Tcb, now: number): void {
+  const { config } = tcb.host;
+  const segment = tcb.host.segmentOut;
+  const passive = tcb.state !== State.SYN_SENT;
+  begin(tcb, segment, passive ? SYN | ACK : SYN, tcb.iss, now);
+  // An answer carries only the options that the peer has offered (RFC 7323 §1.3, RFC 2018 §2).
+  segment.options = OPT_MSS;
+  segment.mss = tcb.rcvMss;
+  if (passive ? tcb.windowScaleOk : config.windowScale) {
+    segment.options |= OPT_WINDOW_SCALE;
+    segment.windowScale = tcb.rcvWindowShift;
+  }
+  if (passive ? tcb.sackOk : config.sack) segment.options |= OPT_SACK_PERMITTED;
+  if (passive ? tcb.timestampsOk : config.timestamps) setTimestamps(tcb, segment, now);
+  // The window of a SYN is never scaled (RFC 7323 §2.2).
+  segment.wnd = Math.min(65_535, tcb.rcvBufferLimit);
+  const again = tcb.sndNxt !== tcb.iss;
+  if (!again) {
+    tcb.sndNxt = add(tcb.iss, 1);
+    tcb.waitingSince = now;
+    startTiming(tcb, tcb.iss, now);
+  }
+  noteAckSent(tcb, segment.wnd);
+  transmit(tcb, segment, now, again);
+  if (tcb.retransmitAt === Infinity) armRetransmit(tcb, now);
+}
+
+/** `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as often as duplicate ACKs are owed. */
+export function sendAck(tcb: Tcb, now: number): void {
+  let copies = Math.max(1, tcb.duplicateAcks);
+  do sendEmpty(tcb, ACK, tcb.sndNxt, now);
+  while (--copies > 0);
+}
+
+/** A segment without text: ACK, keep-alive or window probe. */
+export function sendEmpty(tcb: Tcb, flags: number, sequence: Seq, now: number): void {
+  const segment = tcb.host.segmentOut;
+  begin(tcb, segment, flags, sequence, now);
+  if (!tcb.reassembly.isEmpty && tcb.sackOk) {
+    segment.options |= OPT_SACK;
+    tcb.reassembly.writeSack(segment, tcb.timestampsOk ? 3 : 4);
+  }
+  finishWindow(tcb, segment);
+  transmit(tcb, segment, now, false);
+}
+
+/** `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>` to end a synchronized connection. */
+export function sendReset(tcb: Tcb, now: number): void {
+  const segment = tcb.host.segmentOut;
+  begin(tcb, segment, RST | ACK, tcb.sndNxt, now);
+  segment.wnd = 0;
+  tcb.host.counters.tcpOutRsts++;
+  transmit(tcb, segment, now, false);
+}
+
+/** Sends again from {@link Tcb.lossNext} as far as the windows allow. */
+function sendRetransmissions(tcb: Tcb, now: number): void {
+  while (lt(tcb.lossNext, tcb.lossEnd) && tcb.host.canTransmit(tcb)) {
+    if (tcb.lossNext === tcb.iss) {
+      // FIN_WAIT_1 entered from SYN_RECEIVED: our SYN is still to be acknowledged.
+      sendSyn(tcb, now);
+      tcb.lossNext = add(tcb.lossNext, 1);
+      continue;
+    }
+    const room = allowance(tcb, tcb.lossNext);
+    // The first segment goes out even if the window has shrunk over it (RFC 9293 SHLD-16, MUST-35).
+    const first = tcb.lossNext === tcb.sndUna;
+    const limit = first ? Math.max(room, tcb.sndMss) : room;
+    if (limit < tcb.sndMss && limit < diff(tcb.lossEnd, tcb.lossNext)) return;
+    const length = sendData(tcb, tcb.lossNext, Math.min(limit, tcb.sndMss), now);
+    if (length === 0) {
+      tcb.lossNext = tcb.lossEnd;
+      return;
+    }
+    tcb.lossNext = add(tcb.lossNext, length);
+  }
+}
+
+/** Sends what was never sent, within both windows, in segments as large as can be. */
+function sendNew(tcb: Tcb, now: number): void {
+  if (lt(tcb.lossNext, tcb.lossEnd)) return;
+  tcb.cwndLimited = false;
+  while (tcb.host.canTransmit(tcb)) {
+    const pending = unsent(tcb);
+    if (pending === 0) return;
+    const room = allowance(tcb, tcb.sndNxt);
+    tcb.cwndLimited = room < pending && tcb.cwnd < tcb.sndWnd;
+    if (!sendsNow(tcb, pending, room)) {
+      if (tcb.flight === 0 && tcb.retransmitAt === Infinity) armPersist(tcb, now);
+      return;
+    }
+    if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) return;
+  }
+}
+
+/** Octets in the send buffer and FIN that were never sent. */
+function unsent(tcb: Tcb): number {
+  if (tcb.finQueued) return diff(add(tcb.sendEnd, 1), tcb.sndNxt);
+  return diff(tcb.sendEnd, tcb.sndNxt);
+}
+
+/** As much as one burst takes, in full segments unless everything that is left goes out with it. */
+function wholeSegments(tcb: Tcb, pending: number, room: number): number {
+  const most = Math.min(pending, room, tcb.host.maxBurst(tcb));
+  if (most >= pending || most < tcb.sndMss) return most;
+  return most - (most % tcb.sndMss);
+}
+
+/**
+ * Makes one segment of up to `limit` octets (FIN counted) from `start` and sends it; returns the
+ * octets sent. The zero-window probe comes here as well, with a limit of 1.
+ */
+export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): number {
+  const segment = tcb.host.segmentOut;
+  const available = diff(tcb.sendEnd, start);
+  const length = Math.min(limit, available);
+  const fin = tcb.finQueued && length === available && limit > available;
+  if (length + (fin ? 1 : 0) <= 0) return 0;
+  begin(tcb, segment, fin ? ACK | FIN : ACK, start, now);
+  if (length > 0) attachText(tcb, segment, diff(start, tcb.sendStart), length);
+  // RFC 9293 §3.9.1.2, MUST-61: PSH on what empties the buffer.
+  if (length > 0 && length === available) segment.flags |= PSH;
+  if (tcb.urgentPending) markUrgent(tcb, segment);
+  finishWindow(tcb, segment);
+  const octets = length + (fin ? 1 : 0);
+  const end = add(start, octets);
+  const again = lt(start, tcb.sndNxt);
+  if (again) {
+    // Karn: what was sent twice gives no sample (RFC 6298 §3).
+    tcb.rttAt = -1;
+  } else {
+    if (tcb.flight === 0) tcb.waitingSince = now;
+    startTiming(tcb, start, now);
+    if (length % tcb.sndMss !== 0) tcb.shortEnd = end;
+  }
+  tcb.sndNxt = max(tcb.sndNxt, end);
+  tcb.bytesSent += length;
+  transmit(tcb, segment, now, again);
+  if (tcb.retransmitAt === Infinity || tcb.persisting) armRetransmit(tcb, now);
+  return octets;
+}
+
+function startTiming(tcb: Tcb, octet: Seq, now: number): void {
+  if (tcb.rttAt >= 0) return;
+  tcb.rttSeq = octet;
+  tcb.rttAt = now;
+}
+
+function attachText(tcb: Tcb, segment: Segment, offset: number, length: number): void {
+  const ring = tcb.sendBuffer;
+  const at = ring.position(offset);
+  const first = Math.min(length, ring.bytes.length - at);
+  segment.bytes = ring.bytes;
+  segment.offset = at;
+  segment.length = first;
+  segment.bytes2 = ring.bytes;
+  segment.offset2 = 0;
+  segment.length2 = length - first;
+  segment.segmentSize = tcb.sndMss;
+}
+
+/** RFC 6093 §3, RFC 9293 MUST-62: the pointer is to the octet after the urgent data. */
+function markUrgent(tcb: Tcb, segment: Segment): void {
+  const pointer = diff(tcb.sndUp, segment.seq);
+  if (pointer <= 0) {
+    tcb.urgentPending = false;
+  } else if (pointer <= 0xffff) {
+    segment.flags |= URG;
+    segment.urg = pointer;
+  }
+}
+
+/** The fields that all segments of a connection share; no text. */
+function begin(tcb: Tcb, segment: Segment, flags: number, sequence: Seq, now: number): void {
+  segment.srcAddr = tcb.localAddr;
+  segment.dstAddr = tcb.remoteAddr;
+  segment.srcPort = tcb.localPort;
+  segment.dstPort = tcb.remotePort;
+  segment.seq = sequence;
+  segment.flags = flags;
+  segment.ack = tcb.rcvNxt;
+  segment.urg = 0;
+  segment.ttl = tcb.ttl;
+  segment.tos = tcb.tos;
+  segment.options = 0;
+  segment.sackCount = 0;
+  segment.length = 0;
+  segment.length2 = 0;
+  segment.segmentSize = 0;
+  if (tcb.timestampsOk && tcb.state !== State.SYN_SENT) setTimestamps(tcb, segment, now);
+}
+
+function setTimestamps(tcb: Tcb, segment: Segment, now: number): void {
+  segment.options |= OPT_TIMESTAMPS;
+  segment.tsVal = timestamp(tcb, now);
+  segment.tsEcr = (segment.flags & ACK) !== 0 ? tcb.tsRecent : 0;
+}
+
+/** Announces the window, rounded up to what the scale can say so that the edge never moves left. */
+function finishWindow(tcb: Tcb, segment: Segment): void {
+  const shift = tcb.rcvWindowShift;
+  const scaled = Math.min(65_535, (receiveWindow(tcb) + (1 << shift) - 1) >> shift);
+  segment.wnd = scaled;
+  if (tcb.quickAcks > 0 && tcb.ackPending > 0) tcb.quickAcks--;
+  noteAckSent(tcb, scaled << shift);
+}
+
+function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void {
+  tcb.segmentsSent++;
+  tcb.host.counters.tcpOutSegs++;
+  if (again) {
+    tcb.retransmitted++;
+    tcb.host.counters.tcpRetransSegs++;
+  }
+  tcb.host.transmit(segment, tcb, now);
+}
+
+/**
+ * The reset for a segment that belongs to no connection (RFC 9293 §3.10.7.1), or that an embryonic
+ * one cannot accept. Never in answer to a reset.
+ */
+export function writeResetFor(arrived: Segment, reset: Segment): void {
+  reset.srcAddr = arrived.dstAddr;
+  reset.dstAddr = arrived.srcAddr;
+  reset.srcPort = arrived.dstPort;
+  reset.dstPort = arrived.srcPort;
+  if ((arrived.flags & ACK) !== 0) {
+    reset.seq = arrived.ack;
+    reset.ack = seq(0);
+    reset.flags = RST;
+  } else {
+    reset.seq = seq(0);
+    reset.ack = add(arrived.seq, arrived.segLen);
+    reset.flags = RST | ACK;
+  }
+  reset.wnd = 0;
+  reset.urg = 0;
+  reset.options = 0;
+  reset.sackCount = 0;
+  reset.length = 0;
+  reset.length2 = 0;
+  reset.segmentSize = 0;
+  reset.ttl = 64;
+  reset.tos = 0;
+}

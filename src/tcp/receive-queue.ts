@@ -1,0 +1,90 @@
+/** From this size on a payload is kept where it arrived; below it is copied. Bytes. */
+const KEEP_IN_PLACE = 16 * 1024;
+const MERGE_MIN = 4 * 1024;
+const MERGE_MAX = 64 * 1024;
+
+/**
+ * Received bytes in order that wait for the user, in chunks. Large payloads stay in the arena where
+ * they arrived. Small ones are copied, and merged when several wait, so that neither a kept 1-byte
+ * chunk holds an arena nor a thousand small segments become a thousand objects.
+ */
+export class ReceiveQueue {
+  /** Bytes in the queue. */
+  length = 0;
+  #chunks: Uint8Array[] = [];
+  #head = 0;
+  /** The last chunk, while it has room for more: its storage and how much of it is in use. */
+  #open: Buffer | null = null;
+  #openUsed = 0;
+
+  /** Appends; returns true when a view of `bytes` was kept, which must then not be reused. */
+  push(bytes: Uint8Array, offset: number, length: number): boolean {
+    this.length += length;
+    if (length >= KEEP_IN_PLACE) {
+      this.#seal();
+      this.#chunks.push(bytes.subarray(offset, offset + length));
+      return true;
+    }
+    const open = this.#open;
+    if (open !== null && this.#openUsed + length <= open.length) {
+      open.set(bytes.subarray(offset, offset + length), this.#openUsed);
+      this.#openUsed += length;
+      return false;
+    }
+    this.#seal();
+    if (this.#head === this.#chunks.length) {
+      const copy = Buffer.allocUnsafe(length);
+      copy.set(bytes.subarray(offset, offset + length));
+      this.#chunks.push(copy);
+    } else {
+      const storage = Buffer.allocUnsafeSlow(
+        Math.max(length, Math.min(MERGE_MAX, Math.max(MERGE_MIN, 2 * this.length))),
+      );
+      storage.set(bytes.subarray(offset, offset + length));
+      this.#open = storage;
+      this.#openUsed = length;
+    }
+    return false;
+  }
+
+  /** Takes a chunk that is already the queue's to keep. */
+  pushOwned(chunk: Uint8Array): void {
+    this.#seal();
+    this.length += chunk.length;
+    this.#chunks.push(chunk);
+  }
+
+  shift(): Uint8Array | null {
+    if (this.#head === this.#chunks.length) {
+      this.#seal();
+      if (this.#head === this.#chunks.length) return null;
+    }
+    const chunk = this.#chunks[this.#head]!;
+    this.#head++;
+    if (this.#head === this.#chunks.length) {
+      this.#chunks.length = 0;
+      this.#head = 0;
+    } else if (this.#head >= 1024) {
+      this.#chunks.splice(0, this.#head);
+      this.#head = 0;
+    }
+    this.length -= chunk.length;
+    return chunk;
+  }
+
+  clear(): void {
+    this.#chunks = [];
+    this.#head = 0;
+    this.#open = null;
+    this.length = 0;
+  }
+
+  /** Makes a chunk of what was merged, without unused storage in tow. */
+  #seal(): void {
+    const open = this.#open;
+    if (open === null) return;
+    const used = open.subarray(0, this.#openUsed);
+    this.#chunks.push(2 * this.#openUsed < open.length ? Buffer.from(used) : used);
+    this.#open = null;
+  }
+}

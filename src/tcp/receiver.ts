@@ -1,0 +1,154 @@
+import { add, diff, geq, leq, lt, max, type Seq } from '../base/seq.js';
+import { FIN, type Segment, SYN } from '../wire/segment.js';
+import { Event, type Tcb } from './tcb.js';
+
+/**
+ * The text of an acceptable segment (RFC 9293 §3.10.7.4, seventh). What lies left of RCV.NXT or right
+ * of the window is trimmed off; what is ahead of RCV.NXT waits in the reassembly (SHLD-31).
+ */
+export function receiveText(tcb: Tcb, segment: Segment, now: number): void {
+  const textStart = (segment.flags & SYN) !== 0 ? add(segment.seq, 1) : segment.seq;
+  const start = max(textStart, tcb.rcvNxt);
+  const skip = diff(start, textStart);
+  const room = diff(tcb.rcvAdv, start);
+  const length = Math.min(segment.length - skip, room);
+  if (length <= 0) {
+    tcb.ackNow = true;
+    return;
+  }
+  if (start === tcb.rcvNxt) {
+    receiveInOrder(tcb, segment, segment.offset + skip, length, now);
+  } else {
+    receiveOutOfOrder(tcb, segment, start, segment.offset + skip, length);
+  }
+}
+
+function receiveInOrder(
+  tcb: Tcb,
+  segment: Segment,
+  offset: number,
+  length: number,
+  now: number,
+): void {
+  if (tcb.receiveQueue.push(segment.bytes, offset, length)) segment.pinned = true;
+  tcb.rcvNxt = add(tcb.rcvNxt, length);
+  tcb.bytesReceived += length;
+  tcb.ackPending += length;
+  if (!tcb.reassembly.isEmpty) {
+    takeReassembled(tcb);
+    // RFC 5681 §4.2: a segment that fills a gap is acknowledged at once.
+    tcb.ackNow = true;
+  }
+  if (length < segment.length) tcb.ackNow = true;
+  if (tcb.delayedAckAt === Infinity) tcb.delayedAckAt = now + tcb.host.config.delayedAck;
+  tcb.events |= Event.READABLE;
+}
+
+function takeReassembled(tcb: Tcb): void {
+  let chunk = tcb.reassembly.take(tcb.rcvNxt);
+  while (chunk !== null) {
+    tcb.receiveQueue.pushOwned(chunk);
+    tcb.rcvNxt = add(tcb.rcvNxt, chunk.length);
+    tcb.bytesReceived += chunk.length;
+    tcb.ackPending += chunk.length;
+    chunk = tcb.reassembly.take(tcb.rcvNxt);
+  }
+}
+
+function receiveOutOfOrder(
+  tcb: Tcb,
+  segment: Segment,
+  start: Seq,
+  offset: number,
+  length: number,
+): void {
+  // RFC 5681 §4.2: an immediate duplicate ACK tells the sender of the gap.
+  tcb.ackNow = true;
+  if (!tcb.sackOk) tcb.duplicateAcks++;
+  if (tcb.reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit) return;
+  if (tcb.reassembly.insert(start, segment.bytes, offset, length)) segment.pinned = true;
+}
+
+/**
+ * Takes note of a FIN and says whether RCV.NXT has moved over it, which may be now or with a later
+ * segment that fills the gap before it.
+ */
+export function receiveFin(tcb: Tcb, segment: Segment): boolean {
+  if ((segment.flags & FIN) !== 0) {
+    const end = add(segment.seq, segment.segLen);
+    // A FIN beyond the window is trimmed off like text beyond it, unless it is all that is left.
+    if (leq(end, tcb.rcvAdv) || end === add(tcb.rcvNxt, 1)) {
+      tcb.reassembly.finSeq = end;
+      tcb.reassembly.hasFin = true;
+    }
+  }
+  if (!tcb.reassembly.hasFin || tcb.finReceived) return false;
+  if (add(tcb.rcvNxt, 1) !== tcb.reassembly.finSeq) return false;
+  tcb.rcvNxt = tcb.reassembly.finSeq;
+  tcb.finReceived = true;
+  tcb.reassembly.clear();
+  tcb.ackNow = true;
+  tcb.events |= Event.READABLE;
+  return true;
+}
+
+/**
+ * The window that the next segment will offer, in bytes. It never moves the right edge left (SHLD-14)
+ * and moves it right only in steps worth a segment (MUST-39).
+ */
+export function receiveWindow(tcb: Tcb): number {
+  const offered = diff(tcb.rcvAdv, tcb.rcvNxt);
+  const used = tcb.receiveQueue.length;
+  const free = Math.min(tcb.rcvBufferLimit - used, 65_535 << tcb.rcvWindowShift);
+  const step = Math.min(tcb.rcvBufferLimit >> 1, tcb.rcvMss);
+  return free - offered >= step ? free : Math.max(offered, 0);
+}
+
+/**
+ * Whether the user has read so much that the peer should hear of it without waiting for the next
+ * ACK: the window it knows is less than half of the buffer, and it would grow by two segments.
+ */
+export function windowUpdateDue(tcb: Tcb): boolean {
+  const offered = diff(tcb.rcvAdv, tcb.rcvNxt);
+  const half = tcb.rcvBufferLimit >> 1;
+  if (offered >= half) return false;
+  return receiveWindow(tcb) - offered >= Math.min(half, 2 * tcb.rcvMss);
+}
+
+/**
+ * Whether what was received is acknowledged now rather than by the delayed-ACK timer: at least every
+ * second full-sized segment (RFC 9293 §3.8.6.3, SHLD-19), and while a sender gets going each batch.
+ */
+export function ackDue(tcb: Tcb): boolean {
+  if (tcb.ackNow) return true;
+  if (tcb.ackPending === 0) return false;
+  return tcb.ackPending >= 2 * tcb.rcvMss || tcb.quickAcks > 0;
+}
+
+/** What RFC 9293 §3.10.7.4 (first, table 6) asks of SEG.SEQ and SEG.LEN. */
+export function isAcceptable(tcb: Tcb, segment: Segment): boolean {
+  const length = segment.segLen;
+  const window = diff(tcb.rcvAdv, tcb.rcvNxt);
+  if (length === 0) {
+    return window === 0
+      ? segment.seq === tcb.rcvNxt
+      : geq(segment.seq, tcb.rcvNxt) && lt(segment.seq, tcb.rcvAdv);
+  }
+  if (window === 0) return false;
+  const last = add(segment.seq, length - 1);
+  return (
+    (geq(segment.seq, tcb.rcvNxt) && lt(segment.seq, tcb.rcvAdv)) ||
+    (geq(last, tcb.rcvNxt) && lt(last, tcb.rcvAdv)) ||
+    (lt(segment.seq, tcb.rcvNxt) && geq(last, tcb.rcvAdv))
+  );
+}
+
+/** ACKs that were sent make those that were owed superfluous. */
+export function noteAckSent(tcb: Tcb, window: number): void {
+  tcb.lastAckSent = tcb.rcvNxt;
+  tcb.rcvAdv = add(tcb.rcvNxt, window);
+  tcb.ackNow = false;
+  tcb.duplicateAcks = 0;
+  tcb.ackPending = 0;
+  tcb.delayedAckAt = Infinity;
+}

@@ -1,0 +1,451 @@
+import { add, diff, geq, gt, leq, lt, max } from '../base/seq.js';
+import { Drop } from '../wire/drop-reason.js';
+import { ACK, FIN, OPT_TIMESTAMPS, RST, type Segment, SYN, URG } from '../wire/segment.js';
+import { close } from './calls.js';
+import { enterClosed, enterTimeWait } from './end.js';
+import { takeSynOptions } from './negotiation.js';
+import { sendReset, timestamp, writeResetFor } from './output.js';
+import { isAcceptable, receiveFin, receiveText } from './receiver.js';
+import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
+import { rttSample, setRto } from './rtt.js';
+import { State, transition, unreachable } from './state.js';
+import { Event, type Tcb } from './tcb.js';
+import { armKeepAlive, stopRetransmit } from './timers.js';
+
+/** RFC 7323 §5.5: a TS.Recent older than this is no longer trusted. ms. */
+const PAWS_TRUST = 24 * 86_400_000;
+
+/**
+ * SEGMENT ARRIVES for a connection (RFC 9293 §3.10.7), in the order of the RFC. Returns why the
+ * segment was dropped, or `Drop.NONE`. What is to be sent in answer goes out at the end of the batch
+ * (MUST-58, MUST-59), but for resets. For a segment without a connection see {@link answerClosed};
+ * TIME_WAIT has its own record, see `time-wait.ts`.
+ */
+export function segmentArrives(tcb: Tcb, segment: Segment, now: number): Drop {
+  tcb.segmentsReceived++;
+  tcb.host.markDirty(tcb);
+  switch (tcb.state) {
+    case State.CLOSED:
+      return answerClosed(tcb, segment, now);
+    case State.LISTEN:
+      return arrivesInListen(tcb, segment, now);
+    case State.SYN_SENT:
+      return arrivesInSynSent(tcb, segment, now);
+    case State.SYN_RECEIVED:
+    case State.ESTABLISHED:
+    case State.FIN_WAIT_1:
+    case State.FIN_WAIT_2:
+    case State.CLOSE_WAIT:
+    case State.CLOSING:
+    case State.LAST_ACK:
+    case State.TIME_WAIT:
+      return arrivesSynchronized(tcb, segment, now);
+    default:
+      return unreachable(tcb.state);
+  }
+}
+
+/** §3.10.7.1 CLOSED: anything but a reset is answered with a reset. */
+function answerClosed(tcb: Tcb, segment: Segment, now: number): Drop {
+  if ((segment.flags & RST) === 0) replyReset(tcb, segment, now);
+  return Drop.TCP_NO_CONNECTION;
+}
+
+/** §3.10.7.2 LISTEN. The host has made this TCB for the segment, as a child of its listener. */
+function arrivesInListen(tcb: Tcb, segment: Segment, now: number): Drop {
+  // First, check for a RST; second, for an ACK; third, for a SYN.
+  if ((segment.flags & RST) !== 0) return Drop.TCP_BAD_RST;
+  if ((segment.flags & ACK) !== 0) {
+    replyReset(tcb, segment, now);
+    return Drop.TCP_BAD_ACK;
+  }
+  if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
+  takeSynOptions(tcb, segment, now);
+  tcb.sndUna = tcb.iss;
+  tcb.rcvAdv = add(tcb.rcvNxt, Math.min(65_535, tcb.rcvBufferLimit));
+  transition(tcb, State.SYN_RECEIVED, 'SYN arrived: RFC 9293 §3.10.7.2', now);
+  takeEarlyText(tcb, segment, now);
+  return Drop.NONE;
+}
+
+/**
+ * Text and FIN that ride on a SYN are kept, to be handed over once ESTABLISHED is reached
+ * (RFC 9293 §3.10.7.2 and §3.10.7.3). They stay unacknowledged in the reassembly until then, so that
+ * a peer with a forged address cannot make us hold its bytes as received.
+ */
+function takeEarlyText(tcb: Tcb, segment: Segment, now: number): void {
+  if (segment.length > 0) {
+    const room = Math.min(segment.length, diff(tcb.rcvAdv, tcb.rcvNxt));
+    if (tcb.reassembly.insert(tcb.rcvNxt, segment.bytes, segment.offset, room)) {
+      segment.pinned = true;
+    }
+  }
+  if ((segment.flags & FIN) !== 0) {
+    tcb.reassembly.finSeq = add(segment.seq, segment.segLen);
+    tcb.reassembly.hasFin = true;
+  }
+  tcb.heardAt = now;
+}
+
+/** §3.10.7.3 SYN-SENT. */
+function arrivesInSynSent(tcb: Tcb, segment: Segment, now: number): Drop {
+  const { flags } = segment;
+  const hasAck = (flags & ACK) !== 0;
+  // First, check the ACK bit.
+  if (hasAck && (leq(segment.ack, tcb.iss) || gt(segment.ack, tcb.sndNxt))) {
+    if ((flags & RST) === 0) replyReset(tcb, segment, now);
+    return Drop.TCP_BAD_ACK;
+  }
+  // Second, check the RST bit.
+  if ((flags & RST) !== 0) {
+    if (!hasAck) return Drop.TCP_BAD_RST;
+    enterClosed(tcb, 'ECONNREFUSED', 'RST in answer to our SYN: RFC 9293 §3.10.7.3', now);
+    return Drop.NONE;
+  }
+  // Fourth, check the SYN bit. (Third, security, is not used.)
+  if ((flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
+  takeSynOptions(tcb, segment, now);
+  tcb.sndWl1 = segment.seq;
+  tcb.sndWl2 = segment.ack;
+  tcb.rcvAdv = add(tcb.rcvNxt, Math.min(65_535, tcb.rcvBufferLimit));
+  if (hasAck) {
+    acknowledgeSyn(tcb, segment, now);
+    becomeEstablished(tcb, 'SYN and ACK arrived: RFC 9293 §3.10.7.3', now);
+    tcb.ackNow = true;
+    return arrivesFromSixth(tcb, segment, now);
+  }
+  // Simultaneous open (MUST-10): our SYN goes out again, now with an ACK.
+  transition(tcb, State.SYN_RECEIVED, 'SYN crossed ours: RFC 9293 §3.5', now);
+  retransmitSyn(tcb);
+  takeEarlyText(tcb, segment, now);
+  return Drop.NONE;
+}
+
+/** §3.10.7.4: all states in which the peer's SYN is known. */
+function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
+  const { flags } = segment;
+  // First, check sequence number; before it PAWS, RFC 7323 §5.3.
+  if (tcb.timestampsOk && (flags & RST) === 0) {
+    const drop = checkTimestamp(tcb, segment, now);
+    if (drop !== Drop.NONE) return drop;
+  }
+  if (!isAcceptable(tcb, segment)) return rejectUnacceptable(tcb, segment, now);
+  if (
+    (segment.options & OPT_TIMESTAMPS) !== 0 &&
+    tcb.timestampsOk &&
+    leq(segment.seq, tcb.lastAckSent)
+  ) {
+    tcb.tsRecent = segment.tsVal;
+    tcb.tsRecentAt = now;
+  }
+  // Second, check the RST bit.
+  if ((flags & RST) !== 0) return arrivesReset(tcb, segment, now);
+  // Fourth, check the SYN bit. (Third, security, is not used.)
+  if ((flags & SYN) !== 0) return arrivesSyn(tcb, now);
+  // Fifth, check the ACK field.
+  if ((flags & ACK) === 0) return Drop.TCP_NO_ACK_BIT;
+  tcb.heardAt = now;
+  if (tcb.keepAliveAt !== Infinity) armKeepAlive(tcb, now);
+  const drop = arrivesAck(tcb, segment, now);
+  if (drop !== Drop.NONE || tcb.state === State.CLOSED) return drop;
+  return arrivesFromSixth(tcb, segment, now);
+}
+
+/** PAWS (RFC 7323 §5.3 R1) and the rule that timestamps once agreed on are always there (§3.2). */
+function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
+  if ((segment.options & OPT_TIMESTAMPS) === 0) return Drop.TCP_PAWS;
+  if (((segment.tsVal - tcb.tsRecent) | 0) >= 0) return Drop.NONE;
+  if (now - tcb.tsRecentAt > PAWS_TRUST) return Drop.NONE;
+  tcb.ackNow = true;
+  return Drop.TCP_PAWS;
+}
+
+/**
+ * §3.10.7.4, first: an unacceptable segment is answered with an ACK and dropped, except that valid
+ * ACK, URG and RST are heeded even when our window is zero (MUST-66).
+ */
+function rejectUnacceptable(tcb: Tcb, segment: Segment, now: number): Drop {
+  const { flags } = segment;
+  if ((flags & RST) !== 0) return Drop.TCP_BAD_RST;
+  if (
+    tcb.state === State.SYN_RECEIVED &&
+    (flags & (SYN | ACK)) === SYN &&
+    segment.seq === tcb.irs
+  ) {
+    // The peer has not seen our SYN,ACK: it goes out again at once.
+    retransmitSyn(tcb);
+    return Drop.NONE;
+  }
+  tcb.ackNow = true;
+  const closed = tcb.rcvAdv === tcb.rcvNxt;
+  if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0 && (flags & SYN) === 0) {
+    tcb.heardAt = now;
+    arrivesAck(tcb, segment, now);
+    if (tcb.state !== State.CLOSED) arrivesUrgent(tcb, segment);
+  } else if (tcb.state === State.SYN_RECEIVED && (flags & ACK) !== 0) {
+    // A simultaneous open ends with SYN,ACK crossing SYN,ACK: the SYN is old, the ACK is news.
+    if (segment.seq === tcb.irs && segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
+  }
+  return Drop.TCP_UNACCEPTABLE_SEQ;
+}
+
+/** §3.10.7.4, second: only the exact number resets, others in the window are challenged. */
+function arrivesReset(tcb: Tcb, segment: Segment, now: number): Drop {
+  if (segment.seq !== tcb.rcvNxt) return challenge(tcb, now);
+  switch (tcb.state) {
+    case State.SYN_RECEIVED:
+      if (tcb.passive) {
+        transition(tcb, State.LISTEN, 'RST: RFC 9293 §3.10.7.4', now);
+        tcb.host.counters.tcpAttemptFails++;
+        enterClosed(tcb, null, 'the listener remains', now);
+      } else {
+        enterClosed(tcb, 'ECONNREFUSED', 'RST: RFC 9293 §3.10.7.4', now);
+      }
+      return Drop.NONE;
+    case State.CLOSING:
+    case State.LAST_ACK:
+    case State.TIME_WAIT:
+      enterClosed(tcb, tcb.orphaned ? null : 'ECONNRESET', 'RST: RFC 9293 §3.10.7.4', now);
+      return Drop.NONE;
+    default:
+      tcb.host.counters.tcpEstabResets++;
+      enterClosed(tcb, 'ECONNRESET', 'RST: RFC 9293 §3.10.7.4', now);
+      return Drop.NONE;
+  }
+}
+
+/** §3.10.7.4, fourth, with RFC 5961 §4: a SYN in a synchronized state is challenged. */
+function arrivesSyn(tcb: Tcb, now: number): Drop {
+  if (tcb.state === State.SYN_RECEIVED && tcb.passive) {
+    transition(tcb, State.LISTEN, 'SYN in the window: RFC 9293 §3.10.7.4', now);
+    enterClosed(tcb, null, 'the listener remains', now);
+    return Drop.TCP_BAD_FLAGS;
+  }
+  return challenge(tcb, now);
+}
+
+function challenge(tcb: Tcb, now: number): Drop {
+  if (tcb.host.allowChallengeAck(now)) {
+    tcb.host.counters.tcpChallengeAcks++;
+    tcb.ackNow = true;
+  }
+  return Drop.TCP_CHALLENGE;
+}
+
+/** §3.10.7.4, fifth. */
+function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
+  if (tcb.state === State.SYN_RECEIVED) {
+    if (leq(segment.ack, tcb.sndUna) || gt(segment.ack, tcb.sndNxt)) {
+      replyReset(tcb, segment, now);
+      return Drop.TCP_BAD_ACK;
+    }
+    acknowledgeSyn(tcb, segment, now);
+    becomeEstablished(tcb, 'ACK of our SYN: RFC 9293 §3.10.7.4', now);
+    return Drop.NONE;
+  }
+  // RFC 5961 §5.2 (MAY-12): too old or not yet sent.
+  if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, add(tcb.sndUna, -tcb.maxSndWnd))) {
+    tcb.ackNow = true;
+    return Drop.TCP_BAD_ACK;
+  }
+  if (gt(segment.ack, tcb.sndUna)) acknowledge(tcb, segment, now);
+  else if (isDuplicateAck(tcb, segment)) onDuplicateAck(tcb, now);
+  updateSendWindow(tcb, segment, now);
+  return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
+}
+
+/** The peer has acknowledged our FIN: what RFC 9293 §3.10.7.4 adds, fifth, for each state. */
+function arrivesAckOfFin(tcb: Tcb, now: number): Drop {
+  switch (tcb.state) {
+    case State.FIN_WAIT_1:
+      transition(tcb, State.FIN_WAIT_2, 'ACK of our FIN: RFC 9293 §3.10.7.4', now);
+      tcb.events |= Event.FINISHED;
+      if (tcb.orphaned) tcb.finWait2At = now + tcb.host.config.finWait2Timeout;
+      return Drop.NONE;
+    case State.CLOSING:
+      tcb.events |= Event.FINISHED;
+      enterTimeWait(tcb, 'ACK of our FIN: RFC 9293 §3.10.7.4', now);
+      return Drop.NONE;
+    case State.LAST_ACK:
+      tcb.events |= Event.FINISHED;
+      enterClosed(tcb, null, 'ACK of our FIN: RFC 9293 §3.10.7.4', now);
+      return Drop.NONE;
+    default:
+      return Drop.NONE;
+  }
+}
+
+/** §3.10.7.4, sixth to eighth: URG, text and FIN. */
+function arrivesFromSixth(tcb: Tcb, segment: Segment, now: number): Drop {
+  switch (tcb.state) {
+    case State.ESTABLISHED:
+    case State.FIN_WAIT_1:
+    case State.FIN_WAIT_2:
+      break;
+    default:
+      // A FIN has been received already, so there can be no new URG, text or FIN: ignored.
+      if (segment.segLen > 0) tcb.ackNow = true;
+      return Drop.NONE;
+  }
+  arrivesUrgent(tcb, segment);
+  if (segment.length > 0) {
+    if (tcb.orphaned) return resetUnreadable(tcb, now);
+    receiveText(tcb, segment, now);
+  }
+  if (receiveFin(tcb, segment)) arrivesFin(tcb, now);
+  return Drop.NONE;
+}
+
+/** SHLD-3: data for a user who is gone was lost, and the peer is told so. */
+function resetUnreadable(tcb: Tcb, now: number): Drop {
+  sendReset(tcb, now);
+  enterClosed(tcb, 'ECONNRESET', 'data after close: RFC 9293 §3.6.1', now);
+  return Drop.NONE;
+}
+
+/** Sixth, in line as RFC 6093 has it: the pointer marks a place, the octets are ordinary text. */
+function arrivesUrgent(tcb: Tcb, segment: Segment): void {
+  if ((segment.flags & URG) === 0) return;
+  const pointer = add(segment.seq, segment.urg);
+  if (tcb.urgentMode && leq(pointer, tcb.rcvUp)) return;
+  if (leq(pointer, tcb.rcvNxt)) return;
+  tcb.rcvUp = pointer;
+  tcb.urgentMode = true;
+  tcb.events |= Event.URGENT;
+}
+
+/** Eighth: RCV.NXT has moved over the FIN. */
+function arrivesFin(tcb: Tcb, now: number): void {
+  switch (tcb.state) {
+    case State.ESTABLISHED:
+      transition(tcb, State.CLOSE_WAIT, 'FIN arrived: RFC 9293 §3.10.7.4', now);
+      return;
+    case State.FIN_WAIT_1:
+      transition(tcb, State.CLOSING, 'FIN arrived before the ACK of ours: RFC 9293 §3.6', now);
+      return;
+    case State.FIN_WAIT_2:
+      enterTimeWait(tcb, 'FIN arrived: RFC 9293 §3.10.7.4', now);
+      return;
+    default:
+      return;
+  }
+}
+
+/** Our SYN is acknowledged: SND.UNA, the send window and the first round-trip sample. */
+function acknowledgeSyn(tcb: Tcb, segment: Segment, now: number): void {
+  if (tcb.rttAt >= 0 && tcb.retransmits === 0) rttSample(tcb, now - tcb.rttAt);
+  // RFC 6298 §5.7: after a lost SYN the RTO starts from 3 s; RFC 5681 §3.1: and cwnd from one.
+  if (tcb.retransmits > 0) {
+    tcb.cwnd = tcb.sndMss;
+    tcb.rto = Math.max(3_000, tcb.host.config.rtoMin);
+  }
+  tcb.rttAt = -1;
+  tcb.retransmits = 0;
+  tcb.sndUna = add(tcb.iss, 1);
+  tcb.lossNext = tcb.sndUna;
+  tcb.lossEnd = tcb.sndUna;
+  tcb.shortEnd = tcb.sndUna;
+  stopRetransmit(tcb);
+  if ((segment.flags & SYN) === 0) {
+    setSendWindow(tcb, segment);
+  }
+}
+
+/** The handshake is complete; what arrived with the SYN is handed over now. */
+function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
+  transition(tcb, State.ESTABLISHED, cause, now);
+  tcb.events |= Event.ESTABLISHED;
+  tcb.heardAt = now;
+  if (tcb.keepAlive) armKeepAlive(tcb, now);
+  if (tcb.sendBuffer.length > 0 || tcb.finQueued) tcb.waitingSince = now;
+  if (tcb.finQueued) {
+    tcb.finQueued = false;
+    close(tcb, now);
+  }
+}
+
+/** SND.UNA < SEG.ACK =< SND.NXT: takes what is acknowledged off the retransmission queue. */
+function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
+  const acked = diff(segment.ack, tcb.sndUna);
+  tcb.sndUna = segment.ack;
+  const bytes = Math.min(diff(segment.ack, tcb.sendStart), tcb.sendBuffer.length);
+  if (bytes > 0) {
+    tcb.sendBuffer.drop(bytes);
+    tcb.sendStart = add(tcb.sendStart, bytes);
+    tcb.bytesAcked += bytes;
+    if (tcb.writeBlocked) tcb.events |= Event.WRITABLE;
+  }
+  sampleRtt(tcb, segment, now);
+  tcb.retransmits = 0;
+  tcb.waitingSince = now;
+  tcb.softError = null;
+  tcb.shortEnd = max(tcb.shortEnd, tcb.sndUna);
+  onNewAck(tcb, acked, now);
+}
+
+/** RFC 6298 §3: a timed octet that was sent once, or else the echoed timestamp (RFC 7323 §4). */
+function sampleRtt(tcb: Tcb, segment: Segment, now: number): void {
+  if (tcb.rttAt >= 0) {
+    if (!gt(segment.ack, tcb.rttSeq)) return;
+    rttSample(tcb, now - tcb.rttAt);
+    tcb.rttAt = -1;
+  } else if (tcb.retransmits > 0 || geq(tcb.lossEnd, segment.ack)) {
+    if (tcb.timestampsOk && segment.tsEcr !== 0) {
+      const elapsed = (timestamp(tcb, now) - segment.tsEcr) | 0;
+      if (elapsed >= 0) rttSample(tcb, elapsed);
+    } else if (tcb.retransmits > 0) {
+      return;
+    }
+  }
+  // RFC 6298 §5.7: an estimate that was backed off is collapsed once new data is acknowledged.
+  setRto(tcb);
+}
+
+/** The five conditions of RFC 5681 §2. */
+function isDuplicateAck(tcb: Tcb, segment: Segment): boolean {
+  return (
+    tcb.flight > 0 &&
+    segment.length === 0 &&
+    (segment.flags & (SYN | FIN)) === 0 &&
+    segment.ack === tcb.sndUna &&
+    segment.wnd << tcb.sndWindowShift === tcb.sndWnd &&
+    !tcb.persisting
+  );
+}
+
+/** SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. */
+function updateSendWindow(tcb: Tcb, segment: Segment, now: number): void {
+  if (lt(segment.ack, tcb.sndUna)) return;
+  if (lt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack))) {
+    setSendWindow(tcb, segment);
+  }
+  if (tcb.persisting) onAckWhilePersisting(tcb, now);
+}
+
+function setSendWindow(tcb: Tcb, segment: Segment): void {
+  tcb.sndWnd = segment.wnd << tcb.sndWindowShift;
+  if (tcb.sndWnd > tcb.maxSndWnd) tcb.maxSndWnd = tcb.sndWnd;
+  tcb.sndWl1 = segment.seq;
+  tcb.sndWl2 = segment.ack;
+}
+
+/** The peer lives (MUST-37). Once its window opens, a probe that it did not take is sent again. */
+function onAckWhilePersisting(tcb: Tcb, now: number): void {
+  tcb.retransmits = 0;
+  tcb.waitingSince = now;
+  if (tcb.sndWnd === 0) return;
+  stopRetransmit(tcb);
+  setRto(tcb);
+  if (tcb.flight > 0) retransmitAll(tcb);
+}
+
+function finAcknowledged(tcb: Tcb): boolean {
+  return tcb.finQueued && tcb.sndUna === add(tcb.sendEnd, 1);
+}
+
+function replyReset(tcb: Tcb, segment: Segment, now: number): void {
+  const reset = tcb.host.segmentOut;
+  writeResetFor(segment, reset);
+  tcb.host.counters.tcpOutRsts++;
+  tcb.host.transmit(reset, tcb, now);
+}

@@ -1,0 +1,256 @@
+import { ByteRing } from '../base/byte-ring.js';
+import type { Counters } from '../base/counters.js';
+import { add, type Seq, seq } from '../base/seq.js';
+import { TimerNode } from '../base/timer-wheel.js';
+import type { Segment } from '../wire/segment.js';
+import type { TcpConfig } from './config.js';
+import { type CongestionControl, createCongestionControl } from './congestion.js';
+import { windowShiftFor } from './negotiation.js';
+import { Reassembly } from './reassembly.js';
+import { ReceiveQueue } from './receive-queue.js';
+import { State } from './state.js';
+import type { Trace } from './trace.js';
+
+/** What TCP needs from the host around it. */
+export interface TcpHost {
+  readonly config: TcpConfig;
+  readonly counters: Counters;
+  readonly trace: Trace | null;
+  /** The one segment that output fills. */
+  readonly segmentOut: Segment;
+  /**
+   * Sends a segment; its payload is read before the next one is made. A payload longer than
+   * `segmentSize` is cut below.
+   */
+  transmit(segment: Segment, tcb: Tcb | null, now: number): void;
+  /** Largest payload in bytes that {@link transmit} takes at once; at least {@link Tcb.sndMss}. */
+  maxBurst(tcb: Tcb): number;
+  /** False while the link cannot take more; the host calls output again when it can. */
+  canTransmit(tcb: Tcb): boolean;
+  /** The connection has something to send, or an event to report, at the end of the batch. */
+  markDirty(tcb: Tcb): void;
+  /** The limit of RFC 5961 §7 for the whole host; true takes one from it. */
+  allowChallengeAck(now: number): boolean;
+}
+
+/** Why a connection was lost. */
+export type Failure =
+  | 'ECONNREFUSED'
+  | 'ECONNRESET'
+  | 'ETIMEDOUT'
+  | 'EHOSTUNREACH'
+  | 'ENETUNREACH'
+  | 'ENETDOWN'
+  | 'EPROTO';
+
+/** What the user is to be told at the end of the batch; bits of {@link Tcb.events}. */
+export const enum Event {
+  ESTABLISHED = 1,
+  READABLE = 2,
+  WRITABLE = 4,
+  FINISHED = 8,
+  CLOSED = 16,
+  URGENT = 32,
+  /** R1 was reached (RFC 9293 §3.8.3). */
+  TROUBLE = 64,
+}
+
+/** How far loss recovery is; see `recovery.ts`. */
+export const enum Recovery {
+  OPEN = 0,
+  /** Fast recovery, RFC 6582. */
+  FAST = 1,
+  /** After a retransmission timeout: everything outstanding is sent again in slow start. */
+  LOSS = 2,
+}
+
+let lastId = 0;
+
+/**
+ * Transmission control block: the variables of one connection (RFC 9293 §3.3.1), and no behaviour.
+ * Sequence numbers are {@link Seq}, lengths bytes, times ms; a deadline of `Infinity` is off.
+ */
+export class Tcb {
+  readonly id = ++lastId;
+  readonly host: TcpHost;
+  readonly localAddr: number;
+  readonly localPort: number;
+  readonly remoteAddr: number;
+  readonly remotePort: number;
+  /** By which of the host's interfaces its segments leave. */
+  interfaceIndex = 0;
+  /** Assigned by `transition()` alone. */
+  readonly state: State;
+  /** Opened by LISTEN, so that a RST in SYN_RECEIVED returns there (RFC 9293 MUST-11). */
+  readonly passive: boolean;
+  /** The user has let go: nobody reads any more, and closing has limits in time. */
+  orphaned = false;
+  /** Set when the connection ended other than by FIN from both sides. */
+  failure: Failure | null = null;
+  /** The last ICMP error that did not end the connection (RFC 9293 §3.9.2.2, MUST-56). */
+  softError: Failure | null = null;
+
+  iss: Seq = seq(0);
+  sndUna: Seq = seq(0);
+  /** The next number never sent before. Retransmission goes by {@link lossNext}. */
+  sndNxt: Seq = seq(0);
+  /** SND.WND in bytes, scaled. */
+  sndWnd = 0;
+  sndWl1: Seq = seq(0);
+  sndWl2: Seq = seq(0);
+  /** Largest window the peer ever offered (RFC 5961 §5.2; silly windows). */
+  maxSndWnd = 0;
+  sndUp: Seq = seq(0);
+  /** Our urgent data is not yet sent. */
+  urgentPending = false;
+  sndWindowShift = 0;
+  /** What was written and not acknowledged; its first byte is number {@link sendStart}. */
+  readonly sendBuffer: ByteRing;
+  sendStart: Seq = seq(0);
+  /** The user has closed: FIN follows the last byte of the send buffer. */
+  finQueued = false;
+  /** The user was refused room in the send buffer and waits for {@link Event.WRITABLE}. */
+  writeBlocked = false;
+
+  irs: Seq = seq(0);
+  rcvNxt: Seq = seq(0);
+  /** Right edge of the window as last announced; it never moves left (RFC 9293 SHLD-14). */
+  rcvAdv: Seq = seq(0);
+  rcvUp: Seq = seq(0);
+  urgentMode = false;
+  rcvWindowShift = 0;
+  rcvBufferLimit: number;
+  readonly receiveQueue = new ReceiveQueue();
+  readonly reassembly = new Reassembly();
+  /** The peer's FIN has been taken into {@link rcvNxt}. */
+  finReceived = false;
+
+  /** Largest payload that we send in one segment, options deducted (RFC 9293 MUST-16). */
+  sndMss = 536;
+  /** The peer's MSS option, or 536 (MUST-15). */
+  peerMss = 536;
+  /** What the path lets us send in one segment: our MTU, or what ICMP has said since (RFC 1191). */
+  pathMss: number;
+  /** What our MTU allows the peer to send us in one segment: our MSS option (RFC 6691). */
+  readonly rcvMss: number;
+  noDelay: boolean;
+  tos = 0;
+  ttl = 64;
+
+  windowScaleOk = false;
+  sackOk = false;
+  timestampsOk = false;
+  /** Added to our clock for TSval, so that it tells no one the uptime (RFC 7323 §7.1). */
+  tsOffset = 0;
+  tsRecent = 0;
+  /** When {@link tsRecent} was set; PAWS trusts it for 24 days (RFC 7323 §5.5). */
+  tsRecentAt = 0;
+  lastAckSent: Seq = seq(0);
+
+  /** An ACK goes out at the end of the batch. */
+  ackNow = false;
+  /** For a peer without SACK each segment out of order gets its own duplicate ACK: so many. */
+  duplicateAcks = 0;
+  /** Bytes received and not acknowledged. */
+  ackPending = 0;
+  quickAcks: number;
+
+  /** RFC 6298; 0 before the first sample. */
+  srtt = 0;
+  rttvar = 0;
+  rto: number;
+  /** Expirations of the retransmission timer since the last progress. */
+  retransmits = 0;
+  /** The octet being timed, and since when; `rttAt` is -1 when none is. */
+  rttSeq: Seq = seq(0);
+  rttAt = -1;
+
+  readonly congestion: CongestionControl;
+  cwnd = 0;
+  ssthresh = 0x7fffffff;
+  recovery: Recovery = Recovery.OPEN;
+  /** SND.NXT when recovery began; recovery ends when it is acknowledged. */
+  recover: Seq = seq(0);
+  dupAcks = 0;
+  /** Retransmission goes from here ... */
+  lossNext: Seq = seq(0);
+  /** ... to here; equal when there is nothing to retransmit. */
+  lossEnd: Seq = seq(0);
+  /** End of the last segment sent that was short of a full one (Minshall's Nagle). */
+  shortEnd: Seq = seq(0);
+  /** The window was in full use when last sent, so acknowledgements may let it grow (RFC 7661). */
+  cwndLimited = false;
+
+  /** The retransmission timer, or in zero-window state the persist timer; see {@link persisting}. */
+  retransmitAt = Infinity;
+  persisting = false;
+  delayedAckAt = Infinity;
+  /** Ends FIN_WAIT_2 of an orphan. */
+  finWait2At = Infinity;
+  keepAliveAt = Infinity;
+  keepAlive = false;
+  keepAliveIdle: number;
+  keepAliveUnanswered = 0;
+  userTimeout: number;
+  /** When the peer was last heard. */
+  heardAt = 0;
+  /** When the oldest outstanding octet began to wait, for the user timeout and R2 of SYN. */
+  waitingSince = 0;
+
+  /** {@link Event} bits that the host has yet to deliver. */
+  events = 0;
+  /** In the host's list of connections to be looked at when the batch ends. */
+  dirty = false;
+  /** One node in the wheel serves all timers of the connection, at the earliest deadline. */
+  readonly timer: TimerNode<Tcb>;
+  /** Whoever the host knows this connection by. */
+  user: unknown = null;
+
+  bytesSent = 0;
+  bytesAcked = 0;
+  bytesReceived = 0;
+  segmentsSent = 0;
+  segmentsReceived = 0;
+  retransmitted = 0;
+
+  constructor(
+    host: TcpHost,
+    state: State.CLOSED | State.LISTEN,
+    localAddr: number,
+    localPort: number,
+    remoteAddr: number,
+    remotePort: number,
+    mtuMss: number,
+  ) {
+    const config = host.config;
+    this.host = host;
+    this.state = state;
+    this.passive = state === State.LISTEN;
+    this.localAddr = localAddr;
+    this.localPort = localPort;
+    this.remoteAddr = remoteAddr;
+    this.remotePort = remotePort;
+    this.rcvMss = config.mss === 0 ? mtuMss : Math.min(config.mss, mtuMss);
+    this.pathMss = this.rcvMss;
+    this.sendBuffer = new ByteRing(config.sendBuffer);
+    this.rcvBufferLimit = config.receiveBuffer;
+    this.noDelay = config.noDelay;
+    this.quickAcks = config.quickAcks;
+    this.rto = config.rtoInitial;
+    this.keepAliveIdle = config.keepAliveIdle;
+    this.userTimeout = config.userTimeout;
+    this.rcvWindowShift = config.windowScale ? windowShiftFor(config.receiveBuffer) : 0;
+    this.congestion = createCongestionControl(config.congestionControl);
+    this.timer = new TimerNode<Tcb>(this);
+  }
+
+  /** Octets outstanding: sent and not acknowledged, SYN and FIN counted. */
+  get flight(): number {
+    return (this.sndNxt - this.sndUna) | 0;
+  }
+
+  /** The number after the last byte written. */
+  get sendEnd(): Seq {
+    return add(this.sendStart, this.sendBuffer.length);
+  }
+}

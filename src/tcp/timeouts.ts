@@ -1,0 +1,102 @@
+import { add } from '../base/seq.js';
+import { ACK } from '../wire/segment.js';
+import { enterClosed } from './end.js';
+import { sendData, sendEmpty } from './output.js';
+import { onRetransmitTimeout, retransmitSyn } from './recovery.js';
+import { backOff } from './rtt.js';
+import { State } from './state.js';
+import { Event, type Failure, type Tcb } from './tcb.js';
+import { armPersist, armRetransmit } from './timers.js';
+
+/** TIMEOUTS (RFC 9293 §3.10.8): does what is due at `now`; output follows at the end of the batch. */
+export function timeout(tcb: Tcb, now: number): void {
+  if (tcb.delayedAckAt <= now) onDelayedAck(tcb);
+  if (tcb.retransmitAt <= now) {
+    if (tcb.persisting) onPersist(tcb, now);
+    else onRetransmit(tcb, now);
+  }
+  if (tcb.keepAliveAt <= now) onKeepAlive(tcb, now);
+  if (tcb.finWait2At <= now) {
+    enterClosed(tcb, null, 'FIN_WAIT_2 timeout of a closed connection', now);
+  }
+}
+
+function onDelayedAck(tcb: Tcb): void {
+  tcb.delayedAckAt = Infinity;
+  if (tcb.ackPending === 0) return;
+  tcb.host.counters.tcpDelayedAcks++;
+  tcb.ackNow = true;
+}
+
+/** RETRANSMISSION TIMEOUT with R1 and R2 (§3.8.3) and RFC 6298 §5.4 to 5.7. */
+function onRetransmit(tcb: Tcb, now: number): void {
+  tcb.retransmits++;
+  tcb.host.counters.tcpTimeouts++;
+  if (givesUp(tcb, now)) {
+    lose(tcb, 'retransmission limit R2: RFC 9293 §3.8.3', now);
+    return;
+  }
+  if (tcb.retransmits === tcb.host.config.retransmitR1) tcb.events |= Event.TROUBLE;
+  if (tcb.state === State.SYN_SENT || tcb.state === State.SYN_RECEIVED) retransmitSyn(tcb);
+  else onRetransmitTimeout(tcb, now);
+  backOff(tcb);
+  armRetransmit(tcb, now);
+}
+
+/** R2, or the user timeout when there is one (RFC 5482). A SYN is tried by time (MUST-23). */
+function givesUp(tcb: Tcb, now: number): boolean {
+  const { config } = tcb.host;
+  const waited = now - tcb.waitingSince;
+  if (tcb.userTimeout > 0) return waited >= tcb.userTimeout;
+  if (tcb.state === State.SYN_SENT || tcb.state === State.SYN_RECEIVED) {
+    return waited >= config.synTimeout;
+  }
+  // SHLD-17: with the window shut over outstanding data, a peer that answers is no lost peer.
+  if (tcb.sndWnd === 0 && now - tcb.heardAt < tcb.rto * 2) return false;
+  return tcb.retransmits > config.retransmitR2;
+}
+
+/** Probes a window that lets nothing out (§3.8.6.1), with back-off (SHLD-30). */
+function onPersist(tcb: Tcb, now: number): void {
+  tcb.retransmits++;
+  const limit =
+    tcb.userTimeout > 0
+      ? now - tcb.waitingSince >= tcb.userTimeout
+      : tcb.retransmits > tcb.host.config.retransmitR2;
+  if (limit) {
+    lose(tcb, 'no answer to zero-window probes: RFC 9293 §3.8.6.1', now);
+    return;
+  }
+  tcb.host.counters.tcpZeroWindowProbes++;
+  // With a sliver of window this is the override of §3.8.6.2.1 (4), else one octet beyond it.
+  const room = Math.max(1, Math.min(tcb.sndWnd, tcb.sndMss));
+  sendData(tcb, tcb.sndUna, room, now);
+  tcb.rttAt = -1;
+  if (tcb.sndWnd > 0) return;
+  backOff(tcb);
+  armPersist(tcb, now);
+}
+
+/** §3.8.4: a probe without data (SHLD-12), one number behind, which the peer must answer. */
+function onKeepAlive(tcb: Tcb, now: number): void {
+  const { config } = tcb.host;
+  if (tcb.flight > 0) {
+    // MUST-26: outstanding data has the retransmission timer.
+    tcb.keepAliveAt = now + tcb.keepAliveIdle;
+    return;
+  }
+  if (tcb.keepAliveUnanswered >= config.keepAliveProbes) {
+    lose(tcb, 'keep-alive probes without answer: RFC 9293 §3.8.4', now);
+    return;
+  }
+  tcb.keepAliveUnanswered++;
+  tcb.host.counters.tcpKeepalives++;
+  sendEmpty(tcb, ACK, add(tcb.sndNxt, -1), now);
+  tcb.keepAliveAt = now + config.keepAliveInterval;
+}
+
+/** The peer is gone; a soft ICMP error says more than a timeout (RFC 9293 §3.9.2.2). */
+function lose(tcb: Tcb, cause: string, now: number): void {
+  const failure: Failure = tcb.softError ?? 'ETIMEDOUT';
+  enterClosed(tcb, failure, cause, now);
+}

@@ -1,0 +1,118 @@
+/** Why a packet went no further. Each is counted in `Counters.drops` under its {@link dropName}. */
+export const enum Drop {
+  NONE = 0,
+
+  /** Shorter than an IPv4 header. */
+  IP_SHORT,
+  IP_VERSION,
+  /** A header length below 20 bytes or beyond the packet. */
+  IP_HEADER_LENGTH,
+  /** A total length below the header's or beyond what arrived. */
+  IP_TOTAL_LENGTH,
+  IP_CHECKSUM,
+  /** Addressed to no address of this host. */
+  IP_NOT_OURS,
+  /** A source that no host may have: broadcast, multicast, or loopback from outside. */
+  IP_BAD_SOURCE,
+  /** A protocol that nobody here speaks. */
+  IP_PROTOCOL,
+  IP_TTL,
+
+  /** Shares bytes with another fragment of its datagram; the whole datagram is given up. */
+  FRAGMENT_OVERLAP,
+  /** A datagram was not complete in time. */
+  FRAGMENT_TIMEOUT,
+  /** No room for another fragment or datagram. */
+  FRAGMENT_LIMIT,
+  /** Reaches beyond 65,535 bytes, the longest datagram there is. */
+  FRAGMENT_TOO_LONG,
+  /** Empty, or not the last one and not a multiple of 8 bytes. */
+  FRAGMENT_LENGTH,
+  /** Lies beyond the end of its datagram, or gives it another end. */
+  FRAGMENT_END,
+
+  /** Shorter than a TCP header. */
+  TCP_SHORT,
+  /** A header length below 20 bytes or beyond the segment. */
+  TCP_DATA_OFFSET,
+  TCP_CHECKSUM,
+  /** An option whose length is below 2 or reaches beyond the header (RFC 9293 MUST-7). */
+  TCP_OPTION_LENGTH,
+  /** For no connection and no listener. */
+  TCP_NO_CONNECTION,
+  /** A port of 0, or a source or destination that is broadcast or multicast (RFC 9293 MUST-57, 63). */
+  TCP_BAD_ADDRESS,
+  /** Wholly outside the receive window. */
+  TCP_UNACCEPTABLE_SEQ,
+  /** Acknowledges what was never sent, or is too old (RFC 5961 §5). */
+  TCP_BAD_ACK,
+  /** An old timestamp (RFC 7323 §5). */
+  TCP_PAWS,
+  /** No ACK bit where one is needed. */
+  TCP_NO_ACK_BIT,
+  /** A reset that fails its checks (RFC 5961 §3). */
+  TCP_BAD_RST,
+  /** Answered with a challenge ACK (RFC 5961). */
+  TCP_CHALLENGE,
+  /** No room in the listener's backlog. */
+  TCP_BACKLOG_FULL,
+  /** Control bits that contradict each other. */
+  TCP_BAD_FLAGS,
+
+  /** Shorter than an ICMP header. */
+  ICMP_SHORT,
+  ICMP_CHECKSUM,
+  /** An error that quotes too little, or nothing of ours. */
+  ICMP_UNQUOTED,
+  /** A type that nobody here handles. */
+  ICMP_TYPE,
+
+  /** On its way out, to where no link leads. */
+  TX_NO_ROUTE,
+}
+
+const NAMES: readonly string[] = [
+  'none',
+  'ipShort',
+  'ipVersion',
+  'ipHeaderLength',
+  'ipTotalLength',
+  'ipChecksum',
+  'ipNotOurs',
+  'ipBadSource',
+  'ipProtocol',
+  'ipTtl',
+  'fragmentOverlap',
+  'fragmentTimeout',
+  'fragmentLimit',
+  'fragmentTooLong',
+  'fragmentLength',
+  'fragmentEnd',
+  'tcpShort',
+  'tcpDataOffset',
+  'tcpChecksum',
+  'tcpOptionLength',
+  'tcpNoConnection',
+  'tcpBadAddress',
+  'tcpUnacceptableSeq',
+  'tcpBadAck',
+  'tcpPaws',
+  'tcpNoAckBit',
+  'tcpBadRst',
+  'tcpChallenge',
+  'tcpBacklogFull',
+  'tcpBadFlags',
+  'icmpShort',
+  'icmpChecksum',
+  'icmpUnquoted',
+  'icmpType',
+  'txNoRoute',
+];
+
+/** How many values {@link Drop} has; `new Counters(DROP_COUNT)`. */
+export const DROP_COUNT = NAMES.length;
+
+/** The reason's name for people and tools: `ipShort` for `Drop.IP_SHORT`. */
+export function dropName(drop: Drop): string {
+  return NAMES[drop]!;
+}
