@@ -94,13 +94,18 @@ function announce(
     write(io, { event: 'ready', device, host, address, ports });
     return;
   }
-  const http = ports.http === 80 ? address : `${address}:${ports.http}`;
+  const http = `http://${address}${ports.http === 80 ? '' : `:${ports.http}`}`;
+  const commands = [
+    [`curl ${http}/`, 'your connection, as this end sees it'],
+    [`curl -o /dev/null ${http}/bytes/1000000000`, 'a gigabyte'],
+    [`nc ${address} 7`, 'echo; 9 discard, 13 daytime, 19 chargen'],
+    [`ping ${address}`, ''],
+  ] as const;
+  const width = Math.max(...commands.map(([command]) => command.length));
+  const lines = commands.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`.trimEnd());
   io.stdout.write(`${device} is up: the kernel is ${host}, tuntcp is ${address}. Ctrl-C ends it.
 Try, in another terminal:
-  curl http://${http}/                             your connection, as this end sees it
-  curl -o /dev/null http://${http}/bytes/1000000000    a gigabyte
-  nc ${address} 7                                   echo; 9 discard, 13 daytime, 19 chargen
-  ping ${address}
+${lines.join('\n')}
 `);
 }
 

@@ -186,7 +186,7 @@ function segmentSpans(line: SegmentLine, width: number): Span[][] {
   const spans = [
     time(line.time),
     span('|'),
-    span(arrow(describe(line, room - 6), room, line.sent), kind),
+    span(arrow(describe(line, room - 5), room, line.sent), kind),
     span('|'),
   ];
   const path = statePath(line.transitions);
