@@ -7,6 +7,7 @@ import type { Io } from './io.js';
 import { liveRecorder } from './live.js';
 import type { Host, HostSocket } from './platform.js';
 import { closeHost, StopRequests } from './shutdown.js';
+import { WatchedLink } from './watched-link.js';
 
 const HELP = `Usage: tuntcp nc [OPTIONS] HOST PORT
        tuntcp nc [OPTIONS] -l PORT
@@ -69,11 +70,14 @@ async function run(argv: string[], io: Io): Promise<number> {
   const live = values.ladder ? liveRecorder(io.stderr, io.env) : null;
   const stop = new StopRequests(io);
   try {
-    const link = await io.platform.openDevice({ name: values.device, ...settings });
+    const link = new WatchedLink(
+      await io.platform.openDevice({ name: values.device, ...settings }),
+    );
     try {
       const host = await io.platform.host(link, settings.address, live?.recorder ?? new Recorder());
       const stopped = stop.first.then((reason) => (reason === 'EPIPE' ? 0 : 130));
-      const code = await Promise.race([converse(talk, host, bare(settings.address), io), stopped]);
+      const done = converse(talk, host, bare(settings.address), io);
+      const code = await Promise.race([done, stopped, link.lost]);
       await Promise.race([closeHost(host, link), stop.second]);
       live?.finish();
       return code;
@@ -95,6 +99,7 @@ async function converse(talk: Talk, host: Host, address: string, io: Io): Promis
     io.stdin.once('end', () => {
       if (talk.quit !== null) timer = setTimeout(() => socket.destroy(), talk.quit);
     });
+    io.stdin.once('error', (error) => socket.destroy(error));
     io.stdin.pipe(socket);
     // Someone at a terminal has no way to see that the peer will not answer any more.
     if (io.stdin.isTTY) socket.once('end', () => socket.end());

@@ -15,6 +15,7 @@ import { jsonRecorder, liveRecorder } from './live.js';
 import type { RunningServices, ServiceOptions } from './services.js';
 import { startServices } from './services.js';
 import { closeHost, StopRequests } from './shutdown.js';
+import { WatchedLink } from './watched-link.js';
 
 const HELP = `Usage: tuntcp serve [OPTIONS]
 
@@ -54,13 +55,15 @@ async function run(argv: string[], io: Io): Promise<number> {
   const { recorder, finish } = recorderFor(io, values);
   const stop = new StopRequests(io);
   try {
-    const link = await io.platform.openDevice({ name: values.device, ...settings });
+    const link = new WatchedLink(
+      await io.platform.openDevice({ name: values.device, ...settings }),
+    );
     try {
       const host = await io.platform.host(link, settings.address, recorder);
       const watch = values.verbose ? watcher(io, values.json) : undefined;
       const services = await startServices(host.net, { recorder, dir, httpPort, watch });
       announce(io, values.json, link.name, settings, services);
-      const reason = await stop.first;
+      const reason = await Promise.race([stop.first, link.lost]);
       services.close();
       if (values.json) write(io, { event: 'stopping', reason });
       const impatient = stop.second.then(() => 130);

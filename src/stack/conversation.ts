@@ -119,6 +119,7 @@ export class Conversation {
   readonly #capacity: number;
   #start = 0;
   #lostOctets = 0;
+  #lostSegments = 0;
   readonly #noted: Noted[] = [];
   readonly #pending: Noted[] = [];
   /** Initial sequence numbers and window shifts, [ours, the peer's]; a shift of -1 was not offered. */
@@ -147,7 +148,8 @@ export class Conversation {
     this.localPort = ends.localPort;
     this.remoteAddr = ends.remoteAddr;
     this.remotePort = ends.remotePort;
-    this.count = this.octets = this.#lostOctets = this.#start = 0;
+    this.count = this.octets = this.#start = 0;
+    this.#lostOctets = this.#lostSegments = 0;
     this.#noted.length = this.#pending.length = 0;
     this.#based[0] = this.#based[1] = false;
     this.#shift.fill(-1);
@@ -159,7 +161,10 @@ export class Conversation {
     const row = slot * Column.COUNT;
     const length = segment.dataLength;
     if (this.count === 0 && this.#noted.length === 0) this.#start = now;
-    if (this.count >= this.#capacity) this.#lostOctets += rows[row + Column.LENGTH]!;
+    if (this.count >= this.#capacity) {
+      this.#lostOctets += rows[row + Column.LENGTH]!;
+      this.#lostSegments += pieces(rows[row + Column.LENGTH]!, rows[row + Column.SIZE]!);
+    }
     this.#learn(segment, sent ? 0 : 1);
     this.#times[slot] = now;
     rows[row + Column.FLAGS] = segment.flags;
@@ -249,7 +254,7 @@ export class Conversation {
     ].reverse();
     for (let index = 0; index < this.count; index++) {
       if (index === HEAD && lost > 0) {
-        lines.push({ kind: 'gap', segments: lost, length: this.#lostOctets });
+        lines.push({ kind: 'gap', segments: this.#lostSegments, length: this.#lostOctets });
         index += lost;
       }
       while (notes.length > 0 && notes.at(-1)!.row <= index) {
@@ -298,7 +303,6 @@ export class Conversation {
     const sent = rows[row + Column.SENT] === 1;
     const bits = rows[row + Column.FLAGS]!;
     const length = rows[row + Column.LENGTH]!;
-    const size = rows[row + Column.SIZE]!;
     const own = this.#base[sent ? 0 : 1]!;
     const others = this.#base[sent ? 1 : 0]!;
     const scales = (bits & SYN) === 0 && this.#shift[0]! >= 0 && this.#shift[1]! >= 0;
@@ -313,7 +317,7 @@ export class Conversation {
       seq: (rows[row + Column.SEQ]! - own) >>> 0,
       ack: (bits & ACK) === 0 ? null : (rows[row + Column.ACK]! - others) >>> 0,
       length,
-      segments: size > 0 && length > size ? Math.ceil(length / size) : 1,
+      segments: pieces(length, rows[row + Column.SIZE]!),
       window: rows[row + Column.WINDOW]! * (scales ? 2 ** this.#shift[sent ? 0 : 1]! : 1),
       options: this.#optionsText(row, bits, others),
       state: transitions.at(-1)?.to ?? stateName(rows[row + Column.STATE]! as State),
@@ -354,6 +358,11 @@ function flagNames(bits: number): string {
   return FLAG_NAMES.filter(([bit]) => (bits & bit) !== 0)
     .map(([, name]) => name)
     .join(' ');
+}
+
+/** Segments of `size` octets that `length` octets came in; a size of 0 says: one. */
+function pieces(length: number, size: number): number {
+  return size > 0 && length > size ? Math.ceil(length / size) : 1;
 }
 
 function dotted(address: number): string {

@@ -34,6 +34,15 @@ describe('tuntcp serve', () => {
     expect([world.linksOpen, world.listensForStop]).toEqual([0, false]);
   });
 
+  it('fails when its device is taken away', async () => {
+    const world = new World();
+    const code = main(['serve'], world);
+    await world.stdout.shows('ping');
+    world.loseDevice(new Error('read EBADFD: tun7 was deleted: open it again'));
+    expect(await code).toBe(1);
+    expect(world.stderr.text).toBe('tuntcp serve: read EBADFD: tun7 was deleted: open it again\n');
+  });
+
   it('ends quietly when nobody reads its output', async () => {
     const world = new World();
     const code = main(['serve'], world);

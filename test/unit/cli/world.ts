@@ -50,6 +50,8 @@ export class World implements Io {
   openError: Error | null = null;
   /** The host does not manage to close. */
   stuck = false;
+  /** Someone deletes the device. */
+  loseDevice: (error: Error) => void = () => {};
   readonly opened: DeviceOptions[] = [];
   readonly spawned: SpawnOptions[] = [];
   linksOpen = 0;
@@ -93,8 +95,9 @@ export class World implements Io {
       await options.prepare(link);
       return { link, child: spawn(options.command, options.args, { stdio: 'ignore' }) };
     },
-    host: async () => {
+    host: async (link) => {
       this.hostsOpen++;
+      link.open({ receive: () => {}, writable: () => {}, closed: () => {} });
       return { net: this.#net, close: () => this.#closeHost() };
     },
     facts: async () => this.facts,
@@ -145,7 +148,9 @@ export class World implements Io {
       offload: true,
       headroom: 0,
       blocked: false,
-      open: () => {},
+      open: (receiver) => {
+        this.loseDevice = (error) => receiver.closed(error);
+      },
       send: () => {},
       close: () => {
         if (open) this.linksOpen--;
