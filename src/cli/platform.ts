@@ -61,7 +61,8 @@ export const systemPlatform: Platform = {
   },
   async host(link, address, trace) {
     const { Stack } = await import('../net/stack.js');
-    return new Stack({ link, address, trace });
+    const stack = new Stack({ link, address, trace });
+    return { net: stack.net, close: async () => stack.close() };
   },
   async facts() {
     const { readFacts } = await import('./facts.js');

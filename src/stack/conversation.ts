@@ -42,6 +42,8 @@ export interface SegmentLine {
   length: number;
   /** More than one when segments were merged below, or are cut below. */
   segments: number;
+  /** We sent all of it before. Of what the peer sends, only the peer knows. */
+  retransmission: boolean;
   /** The window in bytes, scaled when both sides scale. */
   window: number;
   /** `mss 1460,sackOK,ts,wscale 7`; empty when there are none worth a word. */
@@ -83,8 +85,9 @@ const enum Column {
   SIZE = 9,
   STATE = 10,
   SACK_COUNT = 11,
-  SACK = 12,
-  COUNT = 20,
+  RESENT = 12,
+  SACK = 13,
+  COUNT = 21,
 }
 
 /** The first segments of a connection say what was agreed; they are kept to the end. */
@@ -125,6 +128,8 @@ export class Conversation {
   /** Initial sequence numbers and window shifts, [ours, the peer's]; a shift of -1 was not offered. */
   readonly #base = new Int32Array(2);
   readonly #based = [false, false];
+  /** Just after the highest octet that we have sent. */
+  #sentTo = 0;
   readonly #shift = new Int32Array(2);
 
   constructor(capacity: number) {
@@ -178,6 +183,7 @@ export class Conversation {
     rows[row + Column.SCALE] = segment.windowScale;
     rows[row + Column.SIZE] = segment.segmentSize;
     rows[row + Column.STATE] = state;
+    rows[row + Column.RESENT] = sent && this.#isResent(segment) ? 1 : 0;
     const blocks = (segment.options & OPT_SACK) === 0 ? 0 : segment.sackCount;
     rows[row + Column.SACK_COUNT] = blocks;
     for (let i = 0; i < blocks * 2 && i < MAX_SACK_BLOCKS * 2; i++) {
@@ -274,15 +280,25 @@ export class Conversation {
     return this.#rows[this.#slot(index) * Column.COUNT + column]!;
   }
 
+  #isResent(segment: Segment): boolean {
+    if (segment.segLen === 0) return false;
+    const end = (segment.seq + segment.segLen) | 0;
+    if (((end - this.#sentTo) | 0) <= 0) return true;
+    this.#sentTo = end;
+    return false;
+  }
+
   #learn(segment: Segment, side: 0 | 1): void {
     const other = side === 0 ? 1 : 0;
     const opens = (segment.flags & SYN) !== 0;
-    if (opens || !this.#based[side]) {
+    if (!this.#based[side] || (opens && this.#base[side] !== segment.seq)) {
       this.#base[side] = segment.seq;
+      if (side === 0) this.#sentTo = segment.seq;
       this.#based[side] = true;
     }
     if (!this.#based[other] && (segment.flags & ACK) !== 0) {
       this.#base[other] = segment.ack;
+      if (other === 0) this.#sentTo = segment.ack;
       this.#based[other] = true;
     }
     if (opens && (segment.options & OPT_WINDOW_SCALE) !== 0) {
@@ -292,7 +308,8 @@ export class Conversation {
 
   #aloneLine(note: Noted): TransitionLine {
     const { from, to, cause } = note;
-    const time = this.count === 0 && this.#noted.length === 0 ? 0 : note.time - this.#start;
+    const time =
+      this.count === 0 && this.#noted.length === 0 ? 0 : microseconds(note.time - this.#start);
     return { kind: 'transition', time, state: to, transitions: [{ from, to, cause }] };
   }
 
@@ -311,13 +328,14 @@ export class Conversation {
       .map(({ from, to, cause }) => ({ from, to, cause }));
     return {
       kind: 'segment',
-      time: this.#times[slot]! - this.#start,
+      time: microseconds(this.#times[slot]! - this.#start),
       sent,
       flags: flagNames(bits),
       seq: (rows[row + Column.SEQ]! - own) >>> 0,
       ack: (bits & ACK) === 0 ? null : (rows[row + Column.ACK]! - others) >>> 0,
       length,
       segments: pieces(length, rows[row + Column.SIZE]!),
+      retransmission: rows[row + Column.RESENT] === 1,
       window: rows[row + Column.WINDOW]! * (scales ? 2 ** this.#shift[sent ? 0 : 1]! : 1),
       options: this.#optionsText(row, bits, others),
       state: transitions.at(-1)?.to ?? stateName(rows[row + Column.STATE]! as State),
@@ -358,6 +376,11 @@ function flagNames(bits: number): string {
   return FLAG_NAMES.filter(([bit]) => (bits & bit) !== 0)
     .map(([, name]) => name)
     .join(' ');
+}
+
+/** What is finer is noise. */
+function microseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 /** Segments of `size` octets that `length` octets came in; a size of 0 says: one. */

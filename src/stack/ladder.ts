@@ -152,7 +152,10 @@ function fold(lines: LadderLine[]): LadderLine[] {
 /** Data and acknowledgements that change no state. */
 function isRoutine(line: LadderLine): boolean {
   return (
-    line.kind === 'segment' && line.transitions.length === 0 && /^(PSH )?ACK$/.test(line.flags)
+    line.kind === 'segment' &&
+    line.transitions.length === 0 &&
+    !line.retransmission &&
+    /^(PSH )?ACK$/.test(line.flags)
   );
 }
 
@@ -233,7 +236,8 @@ function describe(line: SegmentLine, room: number): string {
   const length = line.length === 0 ? '' : ` len=${line.length}`;
   const window = ` win=${line.window}`;
   const options = line.options === '' ? '' : ` <${line.options}>`;
-  const start = `${flags} seq=${line.seq}${ack}${length}`;
+  const again = line.retransmission ? ' (again)' : '';
+  const start = `${flags} seq=${line.seq}${ack}${length}${again}`;
   const choices = [
     start + cut + window + options,
     start + window + options,

@@ -211,6 +211,32 @@ describe('Recorder', () => {
     expect(lines[2]).toMatchObject({ ack: 1, options: 'sack 1449-66609' });
   });
 
+  it('says which segments we sent again', () => {
+    const recorder = new Recorder();
+    const at = connection(1, State.ESTABLISHED);
+    const send = (fields: { flags: number; seq: number; len?: number }) =>
+      recorder.sent(segment(false, { ack: 1, ...fields }), at, 0);
+    send({ flags: SYN, seq: -1 });
+    send({ flags: SYN, seq: -1 });
+    send({ flags: ACK, seq: 0, len: 100 });
+    send({ flags: ACK, seq: 100, len: 100 });
+    send({ flags: ACK, seq: 100, len: 100 });
+    send({ flags: ACK, seq: 200 });
+    send({ flags: FIN | ACK, seq: 200 });
+    send({ flags: FIN | ACK, seq: 100, len: 100 });
+    expect(segments(recorder.linesOf(1)).map((line) => line.retransmission)).toEqual([
+      false,
+      true,
+      false,
+      false,
+      true,
+      false,
+      false,
+      true,
+    ]);
+    expect(renderLadder(recorder.find('10.7.0.1', 53122, 80)!)).toContain('len=100 (again) win');
+  });
+
   it('gives each line to its listener once, complete with its transitions', () => {
     const heard: LadderLine[] = [];
     const tasks: (() => void)[] = [];
