@@ -46,15 +46,24 @@ export function renderLadderHtml(conversation: Conversation, width?: number): st
     .join('');
 }
 
+/** How far the printing of one conversation has come. */
+interface Progress {
+  /** Tells whether the object stands for another conversation by now. */
+  born: number;
+  /** Lines of data and acknowledgements since the last other line. */
+  run: number;
+  /** Those that were left out. */
+  folded: GapLine;
+}
+
 /** Prints conversations while they happen; a header wherever the talk passes to another one. */
 export class LadderPrinter {
   readonly #write: (text: string) => void;
   readonly #width: number;
   readonly #paint: (spans: Span[]) => string;
-  #shown: Conversation | null = null;
-  #born = -1;
-  #run = 0;
-  #folded: GapLine = { kind: 'gap', segments: 0, length: 0 };
+  /** The recorder uses few objects again and again, so this stays small. */
+  readonly #progress = new Map<Conversation, Progress>();
+  #shown: Progress | null = null;
 
   constructor(write: (text: string) => void, options: LadderOptions = {}) {
     this.#write = write;
@@ -64,36 +73,52 @@ export class LadderPrinter {
 
   /** Takes the shape of `onLine` of the recorder. */
   readonly line = (line: LadderLine, conversation: Conversation): void => {
-    if (conversation !== this.#shown || conversation.born !== this.#born) {
-      this.finish();
-      if (this.#shown !== null) this.#write('\n');
-      this.#shown = conversation;
-      this.#born = conversation.born;
-      this.#run = 0;
-      this.#print([header(conversation, this.#width)]);
-    }
-    if (isRoutine(line)) {
-      if (++this.#run > FOLD_HEAD + FOLD_TAIL) {
-        this.#folded.segments += (line as SegmentLine).segments;
-        this.#folded.length += (line as SegmentLine).length;
+    const progress = this.#progressOf(conversation);
+    if (line.kind === 'segment' && isRoutine(line)) {
+      if (++progress.run > FOLD_HEAD + FOLD_TAIL) {
+        progress.folded.segments += line.segments;
+        progress.folded.length += line.length;
         return;
       }
     } else {
-      this.finish();
-      this.#run = 0;
+      this.#unfold(conversation, progress);
+      progress.run = 0;
     }
-    this.#print(lineSpans(line, this.#width));
+    this.#print(line, conversation, progress);
   };
 
-  /** Tells what was left out since the last line. */
+  /** Tells what was left out since the last line of each conversation. */
   finish(): void {
-    if (this.#folded.segments > 0) this.#print(lineSpans(this.#folded, this.#width));
-    this.#folded = { kind: 'gap', segments: 0, length: 0 };
+    for (const [conversation, progress] of this.#progress) this.#unfold(conversation, progress);
   }
 
-  #print(lines: Span[][]): void {
-    for (const line of lines) this.#write(`${this.#paint(line)}\n`);
+  #progressOf(conversation: Conversation): Progress {
+    const known = this.#progress.get(conversation);
+    if (known?.born === conversation.born) return known;
+    const fresh = { born: conversation.born, run: 0, folded: noGap() };
+    this.#progress.set(conversation, fresh);
+    return fresh;
   }
+
+  #unfold(conversation: Conversation, progress: Progress): void {
+    if (progress.folded.segments === 0 || progress.born !== conversation.born) return;
+    this.#print(progress.folded, conversation, progress);
+    progress.folded = noGap();
+  }
+
+  #print(line: LadderLine, conversation: Conversation, progress: Progress): void {
+    const lines = lineSpans(line, this.#width);
+    if (progress !== this.#shown) {
+      if (this.#shown !== null) this.#write('\n');
+      this.#shown = progress;
+      lines.unshift(header(conversation, this.#width));
+    }
+    for (const spans of lines) this.#write(`${this.#paint(spans)}\n`);
+  }
+}
+
+function noGap(): GapLine {
+  return { kind: 'gap', segments: 0, length: 0 };
 }
 
 /** Colour goes to terminals, unless NO_COLOR is set and not empty (no-color.org). */

@@ -268,6 +268,23 @@ describe('LadderPrinter', () => {
     expect(text).toMatchSnapshot();
   });
 
+  it('folds two transfers that go on at the same time', () => {
+    let text = '';
+    const printer = new LadderPrinter((more) => (text += more));
+    const recorder = new Recorder({ onLine: printer.line });
+    for (let i = 0; i < 1000; i++) {
+      for (const peerPort of [1, 2]) {
+        const at = connection(peerPort, State.ESTABLISHED, { peerPort });
+        const data = { peerPort, flags: ACK, seq: i * 1000, ack: 1, len: 1000 };
+        recorder.received(segment(true, data), at, i);
+      }
+    }
+    recorder.flush();
+    printer.finish();
+    expect(text.match(/\.\.\. 993 segments, 993 kB \.\.\./g)).toHaveLength(2);
+    expect(text.split('\n').length).toBeLessThan(60);
+  });
+
   it('colours only when asked', () => {
     const recorder = new Recorder();
     conversation(recorder);
