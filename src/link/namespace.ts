@@ -1,13 +1,16 @@
 import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { deviceError } from './device-error.js';
 import type { HelperMessage, HelperTask } from './namespace-helper.js';
 import { addon } from './native.js';
 import { openTun, type TunLink } from './tun.js';
-import { checkTunOptions, type TunOptions } from './tun-options.js';
+import { checkTunOptions, type TunOptions, wrongValue } from './tun-options.js';
+
+const { EPERM } = constants.errno;
 
 /** The command, the device that it finds in its namespace, and what else `spawn` takes. */
 export interface NamespaceOptions extends Omit<TunOptions, 'fd' | 'up'> {
@@ -31,7 +34,7 @@ export interface NamespaceOptions extends Omit<TunOptions, 'fd' | 'up'> {
 }
 
 /**
- * Runs a command in network namespace of its own, whose only way out is a TUN device with this
+ * Runs a command in a network namespace of its own, whose only way out is a TUN device with this
  * process on the other side. Every address leads there: unless {@link TunOptions.routes} says
  * otherwise, the device is the default route. Needs no privileges where user namespaces are allowed
  * (the command sees itself as root then); as root no user namespace is made.
@@ -71,11 +74,13 @@ export async function spawnInNamespace(
 }
 
 function deviceOptions(options: NamespaceOptions): TunOptions {
-  const { command, name, offload, hostAddress, mtu, txQueueLength, routes } = options;
+  const { command, cwd, name, offload, hostAddress, mtu, txQueueLength, routes } = options;
   if (typeof command !== 'string' || command === '') {
-    throw Object.assign(new TypeError('The "options.command" property must be a command'), {
-      code: 'ERR_INVALID_ARG_VALUE',
-    });
+    throw wrongValue('options.command', 'must be the name of a command', command);
+  }
+  // `spawn` would complain of the command.
+  if (cwd !== undefined && !existsSync(cwd)) {
+    throw wrongValue('options.cwd', 'must be a folder that exists', cwd);
   }
   return {
     name,
@@ -107,6 +112,16 @@ function spawnHelper(options: NamespaceOptions, device: TunOptions, socket: numb
   );
 }
 
+/**
+ * Whether {@link spawnInNamespace} can make its namespaces here: true, or an Error that says what to
+ * do. Leaves nothing behind.
+ */
+export function probeNamespace(): true | Error {
+  const { status, error } = spawnSync('unshare', [unshareFlags(), 'true']);
+  if (status === 0) return true;
+  return deviceError((error as NodeJS.ErrnoException)?.errno ?? -EPERM, 'unshare', 'the namespace');
+}
+
 /** Root in a container may lack the right to make a network namespace alone. */
 function unshareFlags(): string {
   const direct = process.geteuid?.() === 0 && spawnSync('unshare', ['-n', 'true']).status === 0;
@@ -130,9 +145,9 @@ class Helper {
     this.#messages = createInterface({ input: this.#control })[Symbol.asyncIterator]();
     this.#ended = new Promise((resolve) => {
       child.once('error', (error: NodeJS.ErrnoException) => {
-        resolve(deviceError(error.errno ?? -2, 'unshare', 'unshare'));
+        resolve(deviceError(error.errno ?? -EPERM, 'unshare', 'unshare'));
       });
-      child.once('exit', () => resolve(deviceError(-1, 'unshare', 'the namespace')));
+      child.once('exit', () => resolve(deviceError(-EPERM, 'unshare', 'the namespace')));
     });
   }
 

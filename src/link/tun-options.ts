@@ -108,7 +108,7 @@ function wrongType(field: string, expected: string, value: unknown): TypeError {
   );
 }
 
-function wrongValue(field: string, reason: string, value: unknown): TypeError {
+export function wrongValue(field: string, reason: string, value: unknown): TypeError {
   return Object.assign(
     new TypeError(`The property '${field}' ${reason}. Received ${JSON.stringify(value)}`),
     { code: 'ERR_INVALID_ARG_VALUE' },

@@ -6,7 +6,7 @@ import { HostSide } from './host-side.js';
 import type { Link, LinkReceiver } from './link.js';
 import { addon, type NativeDevice } from './native.js';
 import { PacketQueue } from './packet-queue.js';
-import { checkTunOptions, type TunOptions } from './tun-options.js';
+import { checkTunOptions, type TunOptions, wrongValue } from './tun-options.js';
 
 export { setLoopbackUp } from './host-side.js';
 export type { TunOptions } from './tun-options.js';
@@ -45,6 +45,9 @@ export interface TunCounters {
 /**
  * Opens a TUN device and sets up the kernel's side of it; {@link TunLink.close} undoes both.
  *
+ * A device taken over by `fd` that lives in another network namespace is used as it is; `mtu` then
+ * says what its MTU is (default 1500).
+ *
  * @throws TypeError or RangeError for wrong options, naming the field
  * @throws Error with `code`, `errno`, `syscall` and what to do: EPERM, EACCES, ENOENT, EBUSY...
  */
@@ -55,8 +58,7 @@ export function openTun(options: TunOptions = {}): TunLink {
   const device = described(name || 'a new device', () => {
     return new native.Device(name, options.fd ?? -1, options.offload ?? true);
   });
-  // What lives in another namespace cannot be seen from here, nor set up.
-  if (device.foreign) return new TunLink(device, options.mtu ?? NEW_DEVICE_MTU);
+  if (device.foreign) return openForeign(device, options);
   const side = new HostSide(device.name);
   // A device of our own goes away with its descriptor, and all that was set up with it.
   const fresh = options.fd === undefined && !device.persistent;
@@ -69,6 +71,19 @@ export function openTun(options: TunOptions = {}): TunLink {
     device.close();
     throw error;
   }
+}
+
+/** A device in another network namespace cannot be set up from here, nor its MTU be seen. */
+function openForeign(device: NativeDevice, options: TunOptions): TunLink {
+  for (const key of ['hostAddress', 'routes', 'txQueueLength'] as const) {
+    if (options[key] === undefined) continue;
+    throw wrongValue(
+      `options.${key}`,
+      'cannot be set from here: the device is in another network namespace',
+      options[key],
+    );
+  }
+  return new TunLink(device, options.mtu ?? NEW_DEVICE_MTU);
 }
 
 /**

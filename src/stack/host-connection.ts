@@ -43,8 +43,8 @@ export class HostConnection implements Connection {
     return stateName(this.tcb.state);
   }
 
-  write(bytes: Uint8Array, offset = 0): number {
-    return send(this.tcb, bytes, offset);
+  write(bytes: Uint8Array, offset = 0, urgent = false): number {
+    return send(this.tcb, bytes, offset, urgent);
   }
 
   get unacknowledged(): number {
@@ -91,12 +91,14 @@ export class HostConnection implements Connection {
   deliver(events: number): void {
     const { handler } = this;
     if ((events & Event.ESTABLISHED) !== 0 && !this.#done) handler.established();
+    if ((events & Event.URGENT) !== 0 && !this.#done) handler.urgent?.();
     if ((events & Event.READABLE) !== 0 && !this.#done) handler.readable();
     if ((events & Event.WRITABLE) !== 0 && !this.#done) {
       this.tcb.writeBlocked = false;
       handler.writable();
     }
     if ((events & Event.FINISHED) !== 0 && !this.#done) handler.finished();
+    if ((events & Event.TROUBLE) !== 0 && !this.#done) handler.trouble?.();
     if ((events & Event.CLOSED) !== 0 && !this.#done) {
       this.#done = true;
       handler.closed(this.tcb.failure);

@@ -84,6 +84,10 @@ export class Host implements Transport {
       this.#identity,
       randomWords(runtime, 4),
       () => this.#onDirty(),
+      (error) =>
+        runtime.defer(() => {
+          throw error;
+        }),
     );
     this.#tcp.trace = options.trace ?? null;
     const icmp = new IcmpService(this.counters, output, this.#tcp);
@@ -228,8 +232,11 @@ export class Host implements Transport {
     const now = this.runtime.now();
     const outer = this.#busy;
     this.#busy = true;
-    this.#input.receive(batch, by, now);
-    this.#busy = outer;
+    try {
+      this.#input.receive(batch, by, now);
+    } finally {
+      this.#busy = outer;
+    }
     if (!outer) this.#settle();
   }
 

@@ -60,6 +60,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     tableSecret: Int32Array,
     /** Called when there is something to settle, so that the host sees to it soon. */
     private readonly onDirty: () => void,
+    /** A user's callback has thrown; the other connections go on. */
+    private readonly onUserError: (error: unknown) => void,
   ) {
     this.#table = new ConnectionTable(tableSecret);
     this.#wheel = new TimerWheel(clock.now());
@@ -290,7 +292,13 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #settleOne(tcb: Tcb, now: number): void {
-    if (tcb.events !== 0) this.#deliver(tcb);
+    if (tcb.events !== 0) {
+      try {
+        this.#deliver(tcb);
+      } catch (error) {
+        this.onUserError(error);
+      }
+    }
     tcb.dirty = false;
     output(tcb, now);
     switch (tcb.state) {

@@ -31,7 +31,7 @@ export function open(tcb: Tcb, now: number): void {
 }
 
 /** SEND (§3.10.2): copies into the send buffer what it has room for; returns the octets taken. */
-export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent = false): number {
+export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolean): number {
   if (!canSend(tcb.state) || tcb.finQueued) return 0;
   const offered = bytes.length - offset;
   const taken = tcb.sendBuffer.push(bytes, offset, offered);

@@ -9,6 +9,10 @@ const isRoot = process.geteuid?.() === 0;
 const unshareFlags = isRoot ? '-n' : '-Urn';
 const dist = fileURLToPath(new URL('../../dist/link/tun.js', import.meta.url));
 
+/** `scripts/test-asan` has a library loaded into each program. */
+const library = process.env.TUNTCP_TEST_PRELOAD;
+const preload = library === undefined ? [] : ['env', `LD_PRELOAD=${library}`];
+
 /** Why nothing can run in a network namespace with a TUN device here; undefined: it can. */
 export const namespaceMissing: string | undefined = findMissing();
 
@@ -21,7 +25,7 @@ function findMissing(): string | undefined {
     'for (const found of [device, create]) if (found !== true) throw found;';
   const { status, stderr, error } = spawnSync(
     'unshare',
-    [unshareFlags, '--', process.execPath, '--input-type=module', '-e', probe, dist],
+    [unshareFlags, '--', ...preload, process.execPath, '--input-type=module', '-e', probe, dist],
     { encoding: 'utf8', timeout: 20_000 },
   );
   if (error !== undefined) return `unshare: ${error.message}`;
@@ -73,7 +77,7 @@ export async function runInNamespace(
   options: RunOptions = {},
 ): Promise<Run> {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const program = [process.execPath, path, ...args];
+  const program = [...preload, process.execPath, path, ...args];
   if (options.asNobody !== true && options.setup === undefined) {
     return run('unshare', [unshareFlags, '--', ...program], options.timeout);
   }

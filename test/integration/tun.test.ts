@@ -138,6 +138,7 @@ describeInNamespace('spawnInNamespace', () => {
     expect({ code, stderr }).toMatchObject({ code: 0 });
     const result = JSON.parse(stdout);
     expect(result).toMatchObject({
+      probe: true,
       ping: { code: 0, signal: null, offload: true, mtu: 1500 },
       plain: { code: 0, offload: false, mtu: 1400 },
       exit: { code: 7, out: `${result.pid}\n` },

@@ -1,6 +1,6 @@
 // Commands in a namespace of their own, with the device here.
 import { readdirSync, readlinkSync } from 'node:fs';
-import { spawnInNamespace } from '../../../dist/link/namespace.js';
+import { probeNamespace, spawnInNamespace } from '../../../dist/link/namespace.js';
 import { echoReplier, names, report } from './packets.mjs';
 
 const tuns = () =>
@@ -33,10 +33,11 @@ async function run(script, more = {}) {
 }
 
 const result = {
+  probe: probeNamespace(),
   ping: await run('ping -q -c 2 -i 0.2 -W 5 10.7.0.2 >&2 && ping -q -c 1 -W 5 203.0.113.9 >&2'),
   plain: await run('ping -q -c 1 -W 5 10.7.0.2 >&2', { offload: false, mtu: 1400 }),
   exit: await run('echo $PPID; exit 7'),
-  killed: await run('sleep 60'),
+  killed: await run('exec sleep 60'),
   missing: await spawnInNamespace({ command: 'no-such-command' }).catch((error) => error.message),
   prepare: await run('true', {
     prepare() {

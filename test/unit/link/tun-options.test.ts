@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { spawnInNamespace } from '../../../src/link/namespace.js';
 import { openTun, type TunOptions } from '../../../src/link/tun.js';
 import { checkTunOptions, parseNetwork } from '../../../src/link/tun-options.js';
 
@@ -41,6 +42,14 @@ describe('TUN options', () => {
   it('refuses what is no object', () => {
     expect(() => openTun(null as unknown as TunOptions)).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+    );
+  });
+
+  it('of a namespace are checked before anything is started', async () => {
+    await expect(spawnInNamespace({ command: '' })).rejects.toThrow('options.command');
+    await expect(spawnInNamespace({ command: 'true', mtu: 7 })).rejects.toThrow('options.mtu');
+    await expect(spawnInNamespace({ command: 'true', cwd: '/no/such' })).rejects.toThrow(
+      'options.cwd',
     );
   });
 
