@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 
 /** What the machine has; each is a plain fact, which the doctor judges. */
@@ -36,7 +35,7 @@ export async function readFacts(): Promise<Facts> {
     addon: probed.addon,
     tun: probed.device === undefined ? deviceFile() : probed.device,
     netAdmin: probed.create ?? hasNetAdmin(),
-    userNamespaces: userNamespaces(),
+    userNamespaces: await userNamespaces(),
     offload: probed.offload ?? null,
   };
 }
@@ -80,18 +79,14 @@ function hasNetAdmin(): boolean {
   return effective !== undefined && ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n;
 }
 
-function userNamespaces(): UserNamespaces {
-  const tryout = (flags: string) =>
-    spawnSync('unshare', [flags, 'true'], { stdio: 'ignore', timeout: 5000 });
-  if (process.geteuid?.() === 0 && tryout('-n').status === 0) return 'yes';
-  const attempt = tryout('-Urn');
-  if (attempt.status === 0) return 'yes';
+async function userNamespaces(): Promise<UserNamespaces> {
+  const { probeNamespace } = await import('../link/namespace.js');
+  const probed = probeNamespace();
+  if (probed === true) return 'yes';
+  if ((probed as NodeJS.ErrnoException).code === 'ENOENT') return 'no-unshare';
   if (read('/proc/sys/kernel/unprivileged_userns_clone') === '0') return 'clone-switch';
   if (read('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1') return 'apparmor';
-  if (read('/proc/sys/user/max_user_namespaces') === '0') return 'limit';
-  return (attempt.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
-    ? 'no-unshare'
-    : 'refused';
+  return read('/proc/sys/user/max_user_namespaces') === '0' ? 'limit' : 'refused';
 }
 
 function read(path: string): string {

@@ -1,6 +1,7 @@
 import type { State, StateName } from '../tcp/state.js';
 import { stateName } from '../tcp/state.js';
 import type { Traced } from '../tcp/trace.js';
+import { formatAddress } from '../wire/ipv4.js';
 import type { Segment } from '../wire/segment.js';
 import {
   ACK,
@@ -139,11 +140,11 @@ export class Conversation {
   }
 
   get localAddress(): string {
-    return dotted(this.localAddr);
+    return formatAddress(this.localAddr);
   }
 
   get remoteAddress(): string {
-    return dotted(this.remoteAddr);
+    return formatAddress(this.remoteAddr);
   }
 
   /** Forgets what was recorded and starts over with another connection. */
@@ -386,8 +387,4 @@ function microseconds(ms: number): number {
 /** Segments of `size` octets that `length` octets came in; a size of 0 says: one. */
 function pieces(length: number, size: number): number {
   return size > 0 && length > size ? Math.ceil(length / size) : 1;
-}
-
-function dotted(address: number): string {
-  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
