@@ -7,6 +7,8 @@ import type { Facts } from './facts.js';
 /** A socket as the commands use it; `node:net`'s and ours. */
 export interface HostSocket extends ServiceSocket {
   setTimeout(ms: number, timeout?: () => void): this;
+  /** Ends, and destroys when what was written is gone. */
+  destroySoon(): void;
 }
 
 export interface HostNet extends NetModule {
@@ -61,8 +63,15 @@ export const systemPlatform: Platform = {
   },
   async host(link, address, trace) {
     const { Stack } = await import('../net/stack.js');
+    const { finsDelivered, withEnd } = await import('./orderly-close.js');
     const stack = new Stack({ link, address, trace });
-    return { net: stack.net, close: async () => stack.close() };
+    const { net, endAll } = withEnd(stack.net);
+    const close = async () => {
+      endAll();
+      await finsDelivered(stack.host);
+      await stack.close();
+    };
+    return { net, close };
   },
   async facts() {
     const { readFacts } = await import('./facts.js');
