@@ -59,7 +59,10 @@ const cases = {
     let arrived = 0;
     link.ref().open(receiver(() => arrived++));
     // The kernel drops packets until it has noticed, in its own time, that the carrier is there.
-    while (arrived === 0) await stir();
+    while (arrived === 0) {
+      await stir();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
     const denied = told(() => openTun({ name: 'tunq', hostAddress: '10.9.0.1/24' }));
     link.close();
     report({ mtu: link.mtu, denied, names: devicesNow() });
