@@ -58,11 +58,11 @@ export function openTun(options: TunOptions = {}): TunLink {
   const device = described(name || 'a new device', () => {
     return new native.Device(name, options.fd ?? -1, options.offload ?? true);
   });
-  if (device.foreign) return openForeign(device, options);
   const side = new HostSide(device.name);
   // A device of our own goes away with its descriptor, and all that was set up with it.
   const fresh = options.fd === undefined && !device.persistent;
   try {
+    if (device.foreign) return foreignLink(device, options);
     side.configure(options, fresh);
     const { mtu } = described(device.name, () => native.interfaceInfo(device.name));
     return new TunLink(device, mtu, fresh ? undefined : side);
@@ -74,7 +74,7 @@ export function openTun(options: TunOptions = {}): TunLink {
 }
 
 /** A device in another network namespace cannot be set up from here, nor its MTU be seen. */
-function openForeign(device: NativeDevice, options: TunOptions): TunLink {
+function foreignLink(device: NativeDevice, options: TunOptions): TunLink {
   for (const key of ['hostAddress', 'routes', 'txQueueLength'] as const) {
     if (options[key] === undefined) continue;
     throw wrongValue(

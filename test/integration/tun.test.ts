@@ -70,6 +70,15 @@ describeInNamespace('a TUN device', () => {
     expect(ended).toMatchObject({ code: 'EBADFD', message: expect.stringContaining('deleted') });
   });
 
+  it('counts what it loses while it is down, and what the kernel refuses', async () => {
+    const [counters] = await life('down');
+    expect(counters).toMatchObject({ down: 1, refused: 1, packetsOut: 1, failed: 0 });
+  });
+
+  it('is collected when it is closed, or was never started and is forgotten', async () => {
+    expect(await life('collected')).toEqual([6]);
+  });
+
   it('goes on after a receiver that throws', async () => {
     expect(await life('throws')).toEqual([
       {

@@ -1,10 +1,12 @@
 // How a device lives and ends, one case per run.
 import { execFileSync, spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { addon } from '../../../dist/link/native.js';
 import { openTun } from '../../../dist/link/tun.js';
-import { names, receiver, report, told } from './packets.mjs';
+import { names, receiver, report, send, told, udp } from './packets.mjs';
 
 const devices = () => JSON.parse(execFileSync('ip', ['-j', 'addr', 'show'], { encoding: 'utf8' }));
 const devicesNow = () => devices().map(({ ifname }) => ifname);
@@ -54,9 +56,13 @@ const cases = {
 
   async nobodysDevice() {
     const link = openTun({ name: 'tunp', hostAddress: '10.7.0.1/24', mtu: 1400 });
-    const packet = new Promise((resolve) => link.ref().open(receiver(resolve)));
-    await stir();
-    await packet;
+    let arrived = 0;
+    link.ref().open(receiver(() => arrived++));
+    // The kernel drops packets until it has noticed, in its own time, that the carrier is there.
+    while (arrived === 0) {
+      await stir();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
     const denied = told(() => openTun({ name: 'tunq', hostAddress: '10.9.0.1/24' }));
     link.close();
     report({ mtu: link.mtu, denied, names: devicesNow() });
@@ -90,6 +96,41 @@ const cases = {
     execFileSync('ip', ['link', 'del', link.name]);
     const { code, syscall, message } = await ended;
     report({ code, syscall, message });
+  },
+
+  async down() {
+    const link = openTun({ hostAddress: '10.7.0.1/24' });
+    const datagram = () => udp('10.7.0.2', 1, '10.7.0.1', 2, 'x');
+    const arrived = new Promise((resolve) => link.ref().open(receiver(resolve)));
+    execFileSync('ip', ['link', 'set', link.name, 'down']);
+    send(link, datagram());
+    execFileSync('ip', ['link', 'set', link.name, 'up']);
+    send(link, Buffer.from([0x15, 0, 0, 3])); // there is no IP version 1
+    send(link, datagram());
+    await arrived;
+    report(link.counters);
+    link.close();
+  },
+
+  async collected() {
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    (() => {
+      for (let i = 0; i < 3; i++) {
+        const opened = openTun({ up: false });
+        opened.open(receiver(() => {}));
+        opened.close();
+        registry.register(opened);
+        registry.register(openTun({ up: false }));
+      }
+    })();
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc');
+    while (collected < 6 || devicesNow().length > 1) {
+      gc();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    report(collected);
   },
 
   async throws() {
@@ -167,7 +208,6 @@ const cases = {
   },
 
   async many() {
-    // Devices that nobody points to any more are collected, descriptors and all.
     for (let i = 0; i < 50; i++) {
       const link = openTun({ up: false });
       link.open(receiver(() => {}));
