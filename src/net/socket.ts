@@ -3,7 +3,12 @@ import { isIP } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
 import { Duplex } from 'node:stream';
 import type { Alarm } from '../runtime/runtime.js';
-import type { Connection, ConnectionErrorCode, Transport } from '../stack/connection.js';
+import type {
+  Connection,
+  ConnectionErrorCode,
+  ConnectionInfo,
+  Transport,
+} from '../stack/connection.js';
 import type { ConnectArguments } from './connect-options.js';
 import { checkConnectOptions, normalizeArguments } from './connect-options.js';
 import {
@@ -503,6 +508,11 @@ export class Socket extends Duplex implements HandleOwner {
   }
 
   // --- What it says of itself.
+
+  /** A snapshot of the TCP connection for people and tools; null before and after it. */
+  info(): ConnectionInfo | null {
+    return this._handle?.connection?.info() ?? null;
+  }
 
   get pending(): boolean {
     return this._handle === null || this.connecting;

@@ -1,4 +1,4 @@
-import { add, type Seq } from '../base/seq.js';
+import { add, diff, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
 import { enterClosed } from './end.js';
 import { updateSndMss } from './negotiation.js';
@@ -180,6 +180,6 @@ export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number): boolean {
 }
 
 function isOutstanding(tcb: Tcb, sequence: Seq): boolean {
-  const ahead = (sequence - tcb.sndUna) | 0;
+  const ahead = diff(sequence, tcb.sndUna);
   return ahead >= 0 && ahead < tcb.flight;
 }
