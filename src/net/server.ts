@@ -13,7 +13,8 @@ import {
   listenException,
   serverNotRunning,
 } from './errors.js';
-import type { Socket, SocketOptions, SocketServer } from './socket.js';
+import type { Socket, SocketServer } from './socket.js';
+import type { SocketOptions } from './socket-options.js';
 import { validateAbortSignal, validateFunction, validateNumber, validatePort } from './validate.js';
 
 export type ConnectionListener = (socket: Socket) => void;
