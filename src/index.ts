@@ -27,6 +27,7 @@ export type {
   ListenOptions,
   Transport,
 } from './stack/connection.js';
+export { createHost } from './stack/create-host.js';
 export type { HostOptions } from './stack/host.js';
 export { Host } from './stack/host.js';
 export type { TcpConfig } from './tcp/config.js';

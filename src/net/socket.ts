@@ -118,7 +118,7 @@ export class Socket extends Duplex implements HandleOwner {
     );
   }
 
-  // --- Connecting.
+  // Connecting.
 
   connect(...args: unknown[]): this {
     const [given, listener] = normalizeArguments(args);
@@ -267,7 +267,7 @@ export class Socket extends Duplex implements HandleOwner {
     this.destroy(error);
   }
 
-  // --- Reading.
+  // Reading.
 
   override _read(_size: number): void {
     if (this._handle !== null) this._handle.readStart();
@@ -289,7 +289,7 @@ export class Socket extends Duplex implements HandleOwner {
     return super.read(size);
   }
 
-  // --- Writing.
+  // Writing.
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
     if (this.connecting) {
@@ -353,7 +353,7 @@ export class Socket extends Duplex implements HandleOwner {
     process.nextTick(callback);
   }
 
-  // --- Ending.
+  // Ending.
 
   destroySoon(): void {
     if (this.writable) this.end();
@@ -396,7 +396,7 @@ export class Socket extends Duplex implements HandleOwner {
     server?._onDestroyed();
   }
 
-  // --- Options.
+  // Options.
 
   /** Emits 'timeout' after `ms` without activity, once for each silence; 0 turns it off. */
   setTimeout(ms: number, callback?: () => void): this {
@@ -455,7 +455,7 @@ export class Socket extends Duplex implements HandleOwner {
     return this;
   }
 
-  // --- What it says of itself.
+  // What it says of itself.
 
   get pending(): boolean {
     return this._handle === null || this.connecting;
