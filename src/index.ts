@@ -10,7 +10,8 @@ export type { Connect, NetModule } from './net/create-net.js';
 export { createNet } from './net/create-net.js';
 export type { SystemError } from './net/errors.js';
 export type { ConnectionListener, Server, ServerOptions } from './net/server.js';
-export type { Socket, SocketOptions } from './net/socket.js';
+export type { Socket } from './net/socket.js';
+export type { SocketOptions } from './net/socket-options.js';
 export type { StackOptions } from './net/stack.js';
 export { Stack } from './net/stack.js';
 export type { Alarm, Holder, Runtime } from './runtime/runtime.js';
@@ -26,6 +27,7 @@ export type {
   ListenOptions,
   Transport,
 } from './stack/connection.js';
+export { createHost } from './stack/create-host.js';
 export type { HostOptions } from './stack/host.js';
 export { Host } from './stack/host.js';
 export type { TcpConfig } from './tcp/config.js';

@@ -4,8 +4,8 @@ import type { ConnectArguments, ConnectListener } from './connect-options.js';
 import { normalizeArguments } from './connect-options.js';
 import type { ConnectionListener, ServerOptions } from './server.js';
 import { Server } from './server.js';
-import type { SocketOptions } from './socket.js';
 import { Socket } from './socket.js';
+import type { SocketOptions } from './socket-options.js';
 
 /** `connect` and `createConnection`: Node's forms for TCP. */
 export interface Connect {

@@ -86,7 +86,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     this.#updateHold();
   }
 
-  // --- What the host calls.
+  // What the host calls.
 
   established(): void {
     this.#connecting = false;
@@ -115,7 +115,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     }
   }
 
-  // --- What the socket calls.
+  // What the socket calls.
 
   /** Reads on, and delivers what is there already. */
   readStart(): void {
@@ -196,7 +196,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     return this.#referenced;
   }
 
-  // --- Inside.
+  // Inside.
 
   #run(task: () => void): void {
     try {

@@ -3,12 +3,12 @@
  * only the loopback and needs no privileges; it is made when the first socket needs it.
  */
 
+import { createHost } from '../stack/create-host.js';
 import { createNet } from './create-net.js';
 import type { Server as NetServer } from './server.js';
 import type { Socket as NetSocket } from './socket.js';
-import { Stack } from './stack.js';
 
-const net = createNet(() => new Stack().host);
+const net = createNet(() => createHost());
 
 export const {
   createServer,

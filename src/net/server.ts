@@ -13,7 +13,8 @@ import {
   listenException,
   serverNotRunning,
 } from './errors.js';
-import type { Socket, SocketOptions, SocketServer } from './socket.js';
+import type { Socket, SocketServer } from './socket.js';
+import type { SocketOptions } from './socket-options.js';
 import { validateAbortSignal, validateFunction, validateNumber, validatePort } from './validate.js';
 
 export type ConnectionListener = (socket: Socket) => void;
@@ -102,7 +103,7 @@ export class Server extends EventEmitter implements SocketServer {
     );
   }
 
-  // --- Listening.
+  // Listening.
 
   listen(...args: unknown[]): this {
     const [options, callback] = normalizeArguments(args);
@@ -210,7 +211,7 @@ export class Server extends EventEmitter implements SocketServer {
     return { address: this.#listener.address, family: 'IPv4', port: this.#listener.port };
   }
 
-  // --- Accepting.
+  // Accepting.
 
   #accept(connection: Connection): ConnectionHandler {
     if (this.maxConnections && this._connections >= this.maxConnections) {
@@ -233,7 +234,7 @@ export class Server extends EventEmitter implements SocketServer {
     this._emitCloseIfDrained();
   }
 
-  // --- Ending.
+  // Ending.
 
   /** Stops accepting; 'close' is emitted when the connections that there are have ended. */
   close(callback?: (error?: Error) => void): this {
@@ -271,7 +272,7 @@ export class Server extends EventEmitter implements SocketServer {
     else this.emit('error', error);
   }
 
-  // --- The rest.
+  // The rest.
 
   getConnections(callback: (error: Error | null, count: number) => void): this {
     validateFunction(callback, 'callback');

@@ -1,8 +1,7 @@
-import type { AddressInfo, SocketConstructorOpts } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { isIP } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
 import { Duplex } from 'node:stream';
-import type { Alarm } from '../runtime/runtime.js';
 import type {
   Connection,
   ConnectionErrorCode,
@@ -13,33 +12,24 @@ import type { ConnectArguments } from './connect-options.js';
 import { checkConnectOptions, normalizeArguments } from './connect-options.js';
 import {
   closedBeforeConnection,
-  coded,
   codeOf,
   endedByPeer,
   errnoException,
   hostPortException,
   invalidAddress,
-  invalidArgValue,
   missingArgs,
   socketClosed,
 } from './errors.js';
 import type { HandleOwner, ReadSink } from './handle.js';
 import { Handle } from './handle.js';
+import { IdleTimer } from './idle-timer.js';
 import { resolveHost } from './lookup.js';
-import { validateDuration, validateFunction, validateNumber } from './validate.js';
+import type { SocketOptions } from './socket-options.js';
+import { readSink, refuseUnsupported } from './socket-options.js';
+import { validateDuration, validateFunction } from './validate.js';
 
 type Callback = (error?: Error | null) => void;
 type Chunks = { chunk: Buffer; encoding: BufferEncoding }[];
-
-/** Options of `new Socket()`; `fd` is refused, since no kernel has our sockets. */
-export interface SocketOptions extends SocketConstructorOpts, Pick<DuplexOptions, 'highWaterMark'> {
-  noDelay?: boolean;
-  keepAlive?: boolean;
-  /** ms before the first keep-alive probe; 0 keeps the host's configuration. */
-  keepAliveInitialDelay?: number;
-  /** Received bytes are copied into `buffer` and told to `callback`; there is no 'data' then. */
-  onread?: ReadSink;
-}
 
 /** What a socket tells the server that accepted it. */
 export interface SocketServer {
@@ -75,16 +65,6 @@ function writeAfterEnd(
   return false;
 }
 
-function refuseUnsupported(options: SocketOptions & DuplexOptions): void {
-  for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode'] as const) {
-    if (options[name]) throw invalidArgValue(`options.${name}`, options[name], 'is not supported');
-  }
-  if (options.fd !== undefined && options.fd !== null) {
-    validateNumber(options.fd, 'fd');
-    throw coded(TypeError, 'ERR_INVALID_FD_TYPE', 'Unsupported fd type: TCP');
-  }
-}
-
 /**
  * A TCP connection in the shape of `net.Socket`. Sockets are made by the classes and functions of
  * {@link createNet}, which tie them to a transport; this base class has none.
@@ -116,9 +96,7 @@ export class Socket extends Duplex implements HandleOwner {
   #peer: AddressInfo | null = null;
   /** A write or an end that waits for the connection. */
   #whenConnected: (() => void) | null = null;
-  #alarm: Alarm | null = null;
-  #alarmSet = false;
-  #activeAt = 0;
+  #idle: IdleTimer | null = null;
 
   constructor(options: SocketOptions | number = {}) {
     const given: SocketOptions & DuplexOptions =
@@ -134,15 +112,7 @@ export class Socket extends Duplex implements HandleOwner {
     if (given.noDelay) this.#noDelay = true;
     if (given.keepAlive) this.#keepAlive = true;
     if (given.keepAliveInitialDelay) this.#keepAliveDelay = given.keepAliveInitialDelay;
-    const { onread } = given;
-    if (onread !== null && typeof onread === 'object' && typeof onread.callback === 'function') {
-      if (onread.buffer instanceof Uint8Array || typeof onread.buffer === 'function') {
-        this.#sink = {
-          buffer: onread.buffer,
-          callback: (length, buffer) => onread.callback.call(this, length, buffer),
-        };
-      }
-    }
+    this.#sink = readSink(this, given);
     this.on('end', onEnd);
   }
 
@@ -153,7 +123,7 @@ export class Socket extends Duplex implements HandleOwner {
     );
   }
 
-  // --- Connecting.
+  // Connecting.
 
   connect(...args: unknown[]): this {
     const [given, listener] = normalizeArguments(args);
@@ -302,7 +272,7 @@ export class Socket extends Duplex implements HandleOwner {
     this.destroy(error);
   }
 
-  // --- Reading.
+  // Reading.
 
   override _read(_size: number): void {
     if (this._handle !== null) this._handle.readStart();
@@ -324,7 +294,7 @@ export class Socket extends Duplex implements HandleOwner {
     return super.read(size);
   }
 
-  // --- Writing.
+  // Writing.
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
     if (this.connecting) {
@@ -388,7 +358,7 @@ export class Socket extends Duplex implements HandleOwner {
     process.nextTick(callback);
   }
 
-  // --- Ending.
+  // Ending.
 
   destroySoon(): void {
     if (this.writable) this.end();
@@ -411,8 +381,7 @@ export class Socket extends Duplex implements HandleOwner {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.connecting = false;
-    this.#alarm?.clear();
-    this.#alarmSet = false;
+    this.#idle?.stop();
     const handle = this._handle;
     if (handle !== null) {
       this.#bytesRead = handle.bytesRead;
@@ -432,7 +401,7 @@ export class Socket extends Duplex implements HandleOwner {
     server?._onDestroyed();
   }
 
-  // --- Options.
+  // Options.
 
   /** Emits 'timeout' after `ms` without activity, once for each silence; 0 turns it off. */
   setTimeout(ms: number, callback?: () => void): this {
@@ -440,37 +409,21 @@ export class Socket extends Duplex implements HandleOwner {
     this.timeout = ms;
     const duration = validateDuration(ms, 'msecs');
     if (callback !== undefined) validateFunction(callback, 'callback');
-    this.#alarmSet = false;
-    this.#alarm?.clear();
     if (duration === 0) {
+      this.#idle?.stop();
       if (callback !== undefined) this.removeListener('timeout', callback);
       return this;
     }
     this.timeout = duration;
     if (callback !== undefined) this.once('timeout', callback);
-    this.#alarm ??= this._transport.runtime.alarm(() => this.#onAlarm());
-    this._onActivity();
+    this.#idle ??= new IdleTimer(this._transport.runtime, () => this._onTimeout());
+    this.#idle.start(duration);
     return this;
   }
 
-  /** Notes the time; the alarm, which is set already, looks at it when it rings. @internal */
+  /** @internal */
   _onActivity(): void {
-    if (this.#alarm === null || !this.timeout || this.destroyed) return;
-    this.#activeAt = this._transport.runtime.now();
-    if (this.#alarmSet) return;
-    this.#alarmSet = true;
-    this.#alarm.set(this.#activeAt + this.timeout);
-  }
-
-  #onAlarm(): void {
-    if (!this.#alarmSet || !this.timeout) return;
-    const due = this.#activeAt + this.timeout;
-    if (this._transport.runtime.now() < due) {
-      this.#alarm!.set(due);
-      return;
-    }
-    this.#alarmSet = false;
-    this._onTimeout();
+    if (this.#idle !== null) this.#idle.touch();
   }
 
   _onTimeout(): void {
@@ -507,7 +460,7 @@ export class Socket extends Duplex implements HandleOwner {
     return this;
   }
 
-  // --- What it says of itself.
+  // What it says of itself.
 
   /** A snapshot of the TCP connection for people and tools; null before and after it. */
   info(): ConnectionInfo | null {

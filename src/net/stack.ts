@@ -1,7 +1,5 @@
-import { loopbackLink } from '../link/memory.js';
-import { systemRuntime } from '../runtime/system.js';
-import type { HostOptions } from '../stack/host.js';
-import { Host } from '../stack/host.js';
+import { createHost } from '../stack/create-host.js';
+import type { Host, HostOptions } from '../stack/host.js';
 import type { NetModule } from './create-net.js';
 import { createNet } from './create-net.js';
 
@@ -21,9 +19,7 @@ export class Stack {
 
   /** @throws TypeError or RangeError with `code` for options that make no sense */
   constructor(options: StackOptions = {}) {
-    const runtime = options.runtime ?? systemRuntime();
-    const loopback = options.loopback ?? loopbackLink(runtime);
-    this.host = new Host({ ...options, runtime, loopback });
+    this.host = createHost(options);
     this.net = createNet(this.host);
   }
 
