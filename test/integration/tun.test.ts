@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { expect, it, vi } from 'vitest';
 import { describeInNamespace, type RunOptions, runInNamespace } from './namespace.js';
 
 const isRoot = process.geteuid?.() === 0;
@@ -15,6 +16,15 @@ async function reportOf(script: string, args: string[] = [], options?: RunOption
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
+}
+
+/** Whether there is such a process that is not a zombie. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 const life = (name: string, args: string[] = [], options?: RunOptions) =>
@@ -157,6 +167,18 @@ describeInNamespace('spawnInNamespace', () => {
       names: [],
       tuns: 0,
     });
+  });
+
+  it('passes signals on, and ends with the command', async () => {
+    const { code, signal, stdout } = await runInNamespace('programs/ending.mjs', ['SIGTERM']);
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(stdout.split('\n')[1]!)).toEqual({ code: null, signal: 'SIGTERM' });
+  });
+
+  it('ends the command when the process is killed', async () => {
+    const { signal, stdout } = await runInNamespace('programs/ending.mjs', ['SIGKILL']);
+    expect(signal).toBe('SIGKILL');
+    await vi.waitUntil(() => !isRunning(Number(stdout)), { timeout: 10_000 });
   });
 
   it.runIf(isRoot)('needs no privileges', async () => {
