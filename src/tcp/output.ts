@@ -126,8 +126,9 @@ function sendRetransmissions(tcb: Tcb, now: number): void {
     const room = allowance(tcb, tcb.lossNext);
     // The first segment goes out even if the window has shrunk over it (RFC 9293 SHLD-16, MUST-35).
     const first = tcb.lossNext === tcb.sndUna;
-    const limit = first ? Math.max(room, tcb.sndMss) : room;
-    if (limit < tcb.sndMss && limit < diff(tcb.lossEnd, tcb.lossNext)) return;
+    const lost = diff(tcb.lossEnd, tcb.lossNext);
+    const limit = first ? Math.max(room, Math.min(lost, tcb.sndMss)) : room;
+    if (limit < tcb.sndMss && limit < lost) return;
     const length = sendData(tcb, tcb.lossNext, Math.min(limit, tcb.sndMss), now);
     if (length === 0) {
       tcb.lossNext = tcb.lossEnd;

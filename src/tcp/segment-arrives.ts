@@ -130,14 +130,6 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
     if (drop !== Drop.NONE) return drop;
   }
   if (!isAcceptable(tcb, segment)) return rejectUnacceptable(tcb, segment, now);
-  if (
-    (segment.options & OPT_TIMESTAMPS) !== 0 &&
-    tcb.timestampsOk &&
-    leq(segment.seq, tcb.lastAckSent)
-  ) {
-    tcb.tsRecent = segment.tsVal;
-    tcb.tsRecentAt = now;
-  }
   // Second, check the RST bit.
   if ((flags & RST) !== 0) return arrivesReset(tcb, segment, now);
   // Fourth, check the SYN bit. (Third, security, is not used.)
@@ -148,7 +140,15 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   if (tcb.keepAliveAt !== Infinity) armKeepAlive(tcb, now);
   const drop = arrivesAck(tcb, segment, now);
   if (drop !== Drop.NONE || tcb.state === State.CLOSED) return drop;
+  noteTimestamp(tcb, segment, now);
   return arrivesFromSixth(tcb, segment, now);
+}
+
+/** RFC 7323 §5.3 R3, for segments that have passed all checks: forged ones must not set it. */
+function noteTimestamp(tcb: Tcb, segment: Segment, now: number): void {
+  if (!tcb.timestampsOk || !leq(segment.seq, tcb.lastAckSent)) return;
+  tcb.tsRecent = segment.tsVal;
+  tcb.tsRecentAt = now;
 }
 
 /** PAWS (RFC 7323 §5.3 R1) and the rule that timestamps once agreed on are always there (§3.2). */
