@@ -6,6 +6,7 @@ export { loopbackLink, MemoryLink, memoryPair } from './link/memory.js';
 export type { TunCounters, TunOptions, TunProbe } from './link/tun.js';
 export { openTun, probeTun, TunLink } from './link/tun.js';
 export type { ConnectArguments, ConnectListener } from './net/connect-options.js';
+export { createHost } from './net/create-host.js';
 export type { Connect, NetModule } from './net/create-net.js';
 export { createNet } from './net/create-net.js';
 export type { SystemError } from './net/errors.js';
@@ -27,7 +28,6 @@ export type {
   ListenOptions,
   Transport,
 } from './stack/connection.js';
-export { createHost } from './stack/create-host.js';
 export type { HostOptions } from './stack/host.js';
 export { Host } from './stack/host.js';
 export type { TcpConfig } from './tcp/config.js';

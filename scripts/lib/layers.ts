@@ -13,7 +13,7 @@ const SEES: Readonly<Record<string, readonly string[]>> = {
   tcp: ['base', 'wire'],
   link: ['base', 'wire', 'runtime'],
   stack: ['base', 'wire', 'tcp', 'runtime', 'link'],
-  net: ['base', 'wire', 'tcp', 'stack', 'runtime'],
+  net: ['base', 'wire', 'tcp', 'stack', 'runtime', 'link'],
   services: ['base', 'wire', 'tcp', 'stack', 'net', 'runtime', 'root'],
   cli: ['base', 'wire', 'tcp', 'stack', 'net', 'services', 'runtime', 'link', 'root'],
   root: ['base', 'wire', 'tcp', 'stack', 'net', 'services', 'runtime', 'link', 'root'],

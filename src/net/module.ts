@@ -3,7 +3,7 @@
  * only the loopback and needs no privileges; it is made when the first socket needs it.
  */
 
-import { createHost } from '../stack/create-host.js';
+import { createHost } from './create-host.js';
 import { createNet } from './create-net.js';
 import type { Server as NetServer } from './server.js';
 import type { Socket as NetSocket } from './socket.js';

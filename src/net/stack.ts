@@ -1,5 +1,5 @@
-import { createHost } from '../stack/create-host.js';
 import type { Host, HostOptions } from '../stack/host.js';
+import { createHost } from './create-host.js';
 import type { NetModule } from './create-net.js';
 import { createNet } from './create-net.js';
 

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, it } from 'vitest';
+import { beforeEach, describe, it } from 'vitest';
 
 const isRoot = process.geteuid?.() === 0;
 const unshareFlags = isRoot ? '-n' : '-Urn';
@@ -46,8 +46,10 @@ export function describeInNamespace(name: string, tests: () => void): void {
       });
     });
   } else {
-    console.log(`skipped: ${name}: ${namespaceMissing}`);
-    describe.skip(name, tests);
+    describe(name, () => {
+      beforeEach((context) => context.skip(namespaceMissing));
+      tests();
+    });
   }
 }
 

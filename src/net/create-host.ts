@@ -1,6 +1,6 @@
 import { loopbackLink } from '../link/memory.js';
 import { systemRuntime } from '../runtime/system.js';
-import { Host, type HostOptions } from './host.js';
+import { Host, type HostOptions } from '../stack/host.js';
 
 /**
  * A host in the real world and with a loopback in memory, unless the options say otherwise.
