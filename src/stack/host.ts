@@ -83,6 +83,7 @@ export class Host implements Transport {
       output,
       this.#identity,
       randomWords(runtime, 4),
+      this,
       () => this.#onDirty(),
       (error) =>
         runtime.defer(() => {

@@ -1,5 +1,6 @@
 import type { Counters } from '../base/counters.js';
 import { TimerWheel } from '../base/timer-wheel.js';
+import type { Holder } from '../runtime/runtime.js';
 import { abort, icmpError, initialize, open, pathMtuShrank } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
 import { enterClosed } from '../tcp/end.js';
@@ -58,6 +59,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     private readonly ipOutput: IpOutput,
     private readonly identity: Identity,
     tableSecret: Int32Array,
+    /** Counts who keeps the process running. */
+    private readonly holder: Holder,
     /** Called when there is something to settle, so that the host sees to it soon. */
     private readonly onDirty: () => void,
     /** A user's callback has thrown; the other connections go on. */
@@ -302,6 +305,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     }
     tcb.dirty = false;
     output(tcb, now);
+    this.#hold(tcb);
     switch (tcb.state) {
       case State.CLOSED:
         this.#wheel.cancel(tcb.timer);
@@ -339,6 +343,22 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if (tcb.passive && !(tcb.user instanceof HostConnection)) {
       (tcb.user as HostListener).pending.delete(tcb);
     }
+  }
+
+  /**
+   * What the user wrote and then let go of is still delivered, so it keeps the process running, as a
+   * kernel would keep the connection; but not for a peer that has stopped answering.
+   */
+  #hold(tcb: Tcb): void {
+    const wanted =
+      tcb.orphaned &&
+      tcb.flight > 0 &&
+      tcb.state !== State.CLOSED &&
+      tcb.retransmits < this.config.retransmitR1;
+    if (wanted === tcb.held) return;
+    tcb.held = wanted;
+    if (wanted) this.holder.hold();
+    else this.holder.release();
   }
 
   /** Lazy: a timer that moved to a later time is found out when the node fires. */

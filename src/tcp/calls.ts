@@ -2,7 +2,7 @@ import { add, diff, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
 import { enterClosed } from './end.js';
 import { updateSndMss } from './negotiation.js';
-import { sendReset } from './output.js';
+import { sendAck, sendReset } from './output.js';
 import { retransmitAll } from './recovery.js';
 import { canSend, State, transition, unreachable } from './state.js';
 import { type Failure, Recovery, type Tcb } from './tcb.js';
@@ -100,6 +100,8 @@ export function abort(tcb: Tcb, now: number): void {
     case State.FIN_WAIT_1:
     case State.FIN_WAIT_2:
     case State.CLOSE_WAIT:
+      // A peer in SYN_RECEIVED must hear that its SYN arrived, or it never had a connection.
+      if (tcb.ackNow) sendAck(tcb, now);
       sendReset(tcb, now);
       break;
     case State.LISTEN:

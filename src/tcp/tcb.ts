@@ -199,6 +199,8 @@ export class Tcb {
 
   /** {@link Event} bits that the host has yet to deliver. */
   events = 0;
+  /** The host keeps the process running for this connection's last words. */
+  held = false;
   /** In the host's list of connections to be looked at when the batch ends. */
   dirty = false;
   /** One node in the wheel serves all timers of the connection, at the earliest deadline. */
