@@ -25,7 +25,8 @@ const COPY_BY_HAND = 64;
 /**
  * A first-in, first-out buffer of bytes, for what a connection has sent and may have to send again.
  * Its storage is a power of two from 4 KiB up, grows as it fills and goes to a pool when it is
- * empty, so that an idle connection holds none.
+ * empty, so that an idle connection holds none. Whoever points into {@link bytes} is done with it
+ * before the bytes are dropped: another ring may have the storage next.
  */
 export class ByteRing {
   /** Bytes stored. Only the ring writes it. */

@@ -3,6 +3,7 @@ import { BATCH_PACKETS, RxBatch, type TxBatch } from '../base/batch.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { systemRuntime } from '../runtime/system.js';
 import type { Link, LinkReceiver } from './link.js';
+import { checkedMtu } from './mtu.js';
 
 const MAX_PACKET_BYTES = 65535;
 const ARENA_BYTES = 1024 * 1024;
@@ -45,7 +46,7 @@ export class DuplexLink implements Link {
     this.#duplex = duplex;
     this.#runtime = options.runtime ?? systemRuntime();
     this.name = options.name ?? 'duplex';
-    this.mtu = options.mtu ?? 1500;
+    this.mtu = checkedMtu(options.mtu ?? 1500);
     // Listened to from the start and to the end, so that no error of the stream goes uncaught.
     duplex.on('error', (error) => this.#end(error));
   }

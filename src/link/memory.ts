@@ -3,6 +3,7 @@ import type { Alarm, Runtime } from '../runtime/runtime.js';
 import { systemRuntime } from '../runtime/system.js';
 import { VIRTIO_HEADER_BYTES, virtioSegmentSize, virtioVouched } from '../wire/virtio.js';
 import type { Link, LinkReceiver } from './link.js';
+import { checkedMtu } from './mtu.js';
 
 const ARENA_BYTES = 1024 * 1024;
 /** Arenas kept for reuse, in each direction. */
@@ -60,6 +61,16 @@ export function memoryPair(options: MemoryPairOptions = {}): [MemoryLink, Memory
 }
 
 /**
+ * A cable whose two ends are one: what a host sends by it comes back to the same host. Packets are
+ * as large as IPv4 allows, and checksums are vouched for, as on Linux's `lo`.
+ */
+export function loopbackLink(runtime: Runtime): MemoryLink {
+  const link = new MemoryLink('lo', 'a', runtime, { runtime, mtu: 65_535, offload: true });
+  link.connect(link);
+  return link;
+}
+
+/**
  * One end of a {@link memoryPair}. After `close()`, what the other end sends is lost; what this end
  * had sent still arrives.
  */
@@ -99,7 +110,7 @@ export class MemoryLink implements Link {
     runtime: Runtime,
     options: MemoryPairOptions,
   ) {
-    this.mtu = options.mtu ?? 1500;
+    this.mtu = checkedMtu(options.mtu ?? 1500);
     this.offload = options.offload ?? false;
     this.headroom = this.offload ? VIRTIO_HEADER_BYTES : 0;
     this.#side = side;

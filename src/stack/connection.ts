@@ -1,3 +1,4 @@
+import type { Runtime } from '../runtime/runtime.js';
 import type { StateName } from '../tcp/state.js';
 
 /** Why a connection ended other than by FIN from both sides; the codes are Node's. */
@@ -24,7 +25,14 @@ export interface ConnectionHandler {
   writable(): void;
   /** The peer has acknowledged everything that was written, and our FIN. */
   finished(): void;
-  /** The connection is over: null after an orderly close by both sides. Nothing is called after it. */
+  /** The peer has marked data as urgent that is not read yet; it comes in line (RFC 6093). */
+  urgent?(): void;
+  /** A segment has been retransmitted R1 times (RFC 9293 §3.8.3); it may still get through. */
+  trouble?(): void;
+  /**
+   * The connection is over: null after an orderly close by both sides. Nothing is called after it.
+   * What was received before can still be read, and {@link Connection.ended} still tells the end.
+   */
   closed(error: ConnectionErrorCode | null): void;
 }
 
@@ -41,9 +49,10 @@ export interface Connection {
    * Copies as much of `bytes` (from `offset` on) into the send buffer as it has room for and returns
    * that number of bytes, 0 to `bytes.length - offset`. If it is less than offered, `writable()`
    * follows. May be called before the handshake is complete. What several calls in one turn of
-   * JavaScript write goes out together.
+   * JavaScript write goes out together. With `urgent`, the last byte taken is the last of urgent
+   * data (RFC 9293 §3.8.5; new applications do without, RFC 6093).
    */
-  write(bytes: Uint8Array, offset?: number): number;
+  write(bytes: Uint8Array, offset?: number, urgent?: boolean): number;
   /** Bytes written and not yet acknowledged by the peer. */
   readonly unacknowledged: number;
 
@@ -138,6 +147,8 @@ export interface ConnectOptions {
  * `address` and `port`: EADDRINUSE, EADDRNOTAVAIL (listen, connect), ENETUNREACH (connect).
  */
 export interface Transport {
+  /** The clock and the alarms that sockets use. */
+  readonly runtime: Runtime;
   /** `accept` is called once per connection whose handshake is complete; it returns its handler. */
   listen(options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Listener;
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection;

@@ -94,14 +94,15 @@ export class Fragments {
     const datagram = this.#find(header, now);
     if (datagram.verdict !== Drop.NONE) return this.#drop(datagram.verdict);
     const payload = bytes.subarray(payloadOffset, payloadOffset + payloadLength);
-    if (isDuplicate(datagram, start, payload)) return null;
-    const reason = judge(datagram, start, end, header.moreFragments);
+    const index = position(datagram.fragments, start);
+    if (isDuplicate(datagram.fragments[index], start, payload)) return null;
+    const reason = judge(datagram, index, start, end, header.moreFragments);
     if (reason !== Drop.NONE) {
       this.#giveUp(datagram, reason);
       return this.#drop(reason);
     }
     if (!this.#makeRoom(datagram, payloadLength)) return this.#drop(Drop.FRAGMENT_LIMIT);
-    this.#store(datagram, header, { start, end, bytes: payload.slice() });
+    this.#store(datagram, index, header, { start, end, bytes: payload.slice() });
     if (datagram.received !== datagram.length) return null;
     this.#forget(datagram);
     this.#counters.ipReasmOKs++;
@@ -134,11 +135,8 @@ export class Fragments {
     return datagram;
   }
 
-  #store(datagram: Datagram, header: Ipv4Header, fragment: Fragment): void {
-    const { fragments } = datagram;
-    let index = fragments.length;
-    while (index > 0 && fragments[index - 1]!.start > fragment.start) index--;
-    fragments.splice(index, 0, fragment);
+  #store(datagram: Datagram, index: number, header: Ipv4Header, fragment: Fragment): void {
+    datagram.fragments.splice(index, 0, fragment);
     datagram.received += fragment.bytes.length;
     this.#bytes += fragment.bytes.length + FRAGMENT_OVERHEAD;
     if (!header.moreFragments) datagram.length = fragment.end;
@@ -192,22 +190,38 @@ export class Fragments {
   }
 }
 
-/** Whether the very same fragment is here already. */
-function isDuplicate(datagram: Datagram, start: number, payload: Uint8Array): boolean {
-  const twin = datagram.fragments.find((fragment) => fragment.start === start);
-  return twin !== undefined && Buffer.compare(twin.bytes, payload) === 0;
+/** Index of the first fragment that starts at or behind `start`. */
+function position(fragments: readonly Fragment[], start: number): number {
+  let low = 0;
+  let high = fragments.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (fragments[middle]!.start < start) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
-/** Why a fragment cannot be part of its datagram, or NONE. */
-function judge(datagram: Datagram, start: number, end: number, more: boolean): Drop {
+function isDuplicate(twin: Fragment | undefined, start: number, payload: Uint8Array): boolean {
+  return twin !== undefined && twin.start === start && Buffer.compare(twin.bytes, payload) === 0;
+}
+
+/** Why a fragment that belongs at `index` cannot be part of its datagram, or NONE. */
+function judge(
+  datagram: Datagram,
+  index: number,
+  start: number,
+  end: number,
+  moreFragments: boolean,
+): Drop {
   if (IPV4_HEADER_BYTES + end > IPV4_MAX_BYTES) return Drop.FRAGMENT_TOO_LONG;
-  for (const fragment of datagram.fragments) {
-    if (start < fragment.end && end > fragment.start) return Drop.FRAGMENT_OVERLAP;
-  }
-  const known = datagram.length;
-  if (more) return known >= 0 && end >= known ? Drop.FRAGMENT_END : Drop.NONE;
-  const reached = datagram.fragments.at(-1)?.end ?? 0;
-  return known >= 0 || end < reached ? Drop.FRAGMENT_END : Drop.NONE;
+  const { fragments, length } = datagram;
+  const before = fragments[index - 1];
+  const behind = fragments[index];
+  if (before !== undefined && before.end > start) return Drop.FRAGMENT_OVERLAP;
+  if (behind !== undefined && behind.start < end) return Drop.FRAGMENT_OVERLAP;
+  if (moreFragments) return length >= 0 && end >= length ? Drop.FRAGMENT_END : Drop.NONE;
+  return length >= 0 || behind !== undefined ? Drop.FRAGMENT_END : Drop.NONE;
 }
 
 function assemble(datagram: Datagram, header: Ipv4Header): Uint8Array {

@@ -43,8 +43,8 @@ export class HostConnection implements Connection {
     return stateName(this.tcb.state);
   }
 
-  write(bytes: Uint8Array, offset = 0): number {
-    return send(this.tcb, bytes, offset);
+  write(bytes: Uint8Array, offset = 0, urgent = false): number {
+    return send(this.tcb, bytes, offset, urgent);
   }
 
   get unacknowledged(): number {
@@ -89,16 +89,18 @@ export class HostConnection implements Connection {
 
   /**
    * Tells the user what has happened since the last time, in the order of the handler's methods. When
-   * one of them throws, the rest stays for the next time.
+   * one of them throws, the rest stays for the next call.
    */
   deliver(): void {
     if (this.#take(Event.ESTABLISHED)) this.handler.established();
+    if (this.#take(Event.URGENT)) this.handler.urgent?.();
     if (this.#take(Event.READABLE)) this.handler.readable();
     if (this.#take(Event.WRITABLE)) {
       this.tcb.writeBlocked = false;
       this.handler.writable();
     }
     if (this.#take(Event.FINISHED)) this.handler.finished();
+    if (this.#take(Event.TROUBLE)) this.handler.trouble?.();
     if (this.#take(Event.CLOSED)) {
       this.#done = true;
       this.handler.closed(this.tcb.failure);

@@ -83,7 +83,12 @@ export class Host implements Transport {
       output,
       this.#identity,
       randomWords(runtime, 4),
+      this,
       () => this.#onDirty(),
+      (error) =>
+        runtime.defer(() => {
+          throw error;
+        }),
     );
     this.#tcp.trace = options.trace ?? null;
     const icmp = new IcmpService(this.counters, output, this.#tcp);
@@ -228,8 +233,11 @@ export class Host implements Transport {
     const now = this.runtime.now();
     const outer = this.#busy;
     this.#busy = true;
-    this.#input.receive(batch, by, now);
-    this.#busy = outer;
+    try {
+      this.#input.receive(batch, by, now);
+    } finally {
+      this.#busy = outer;
+    }
     if (!outer) this.#settle();
   }
 
@@ -250,7 +258,6 @@ export class Host implements Transport {
       this.#busy = false;
       this.#interfaces.flush();
       this.#setAlarm();
-      if (this.#tcp.unsettled) this.#onDirty();
     }
   }
 

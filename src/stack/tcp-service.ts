@@ -1,5 +1,6 @@
 import type { Counters } from '../base/counters.js';
 import { TimerWheel } from '../base/timer-wheel.js';
+import type { Holder } from '../runtime/runtime.js';
 import { abort, icmpError, initialize, open, pathMtuShrank } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
 import { enterClosed } from '../tcp/end.js';
@@ -58,8 +59,12 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     private readonly ipOutput: IpOutput,
     private readonly identity: Identity,
     tableSecret: Int32Array,
+    /** Counts who keeps the process running. */
+    private readonly holder: Holder,
     /** Called when there is something to settle, so that the host sees to it soon. */
     private readonly onDirty: () => void,
+    /** A user's callback has thrown; the other connections go on. */
+    private readonly onUserError: (error: unknown) => void,
   ) {
     this.#table = new ConnectionTable(tableSecret);
     this.#wheel = new TimerWheel(clock.now());
@@ -285,34 +290,22 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       const settling = this.#dirty;
       this.#dirty = this.#settling;
       this.#settling = settling;
-      let settled = 0;
-      try {
-        while (settled < settling.length) this.#settleOne(settling[settled++]!, now);
-      } finally {
-        // Unless a handler has thrown, nothing is left; it must not keep others from being served.
-        while (settled < settling.length) this.#dirty.push(settling[settled++]!);
-        settling.length = 0;
-      }
+      for (let i = 0; i < settling.length; i++) this.#settleOne(settling[i]!, now);
+      settling.length = 0;
     }
-  }
-
-  /** True when a handler that threw has left something for another {@link settle}. */
-  get unsettled(): boolean {
-    return this.#dirty.length > 0;
   }
 
   #settleOne(tcb: Tcb, now: number): void {
-    try {
-      if (tcb.events !== 0) this.#deliver(tcb);
-    } finally {
-      tcb.dirty = false;
-      this.#finishOne(tcb, now);
-      if (tcb.events !== 0) this.#dirty.push(tcb);
+    while (tcb.events !== 0) {
+      try {
+        this.#deliver(tcb);
+      } catch (error) {
+        this.onUserError(error);
+      }
     }
-  }
-
-  #finishOne(tcb: Tcb, now: number): void {
+    tcb.dirty = false;
     output(tcb, now);
+    this.#hold(tcb);
     switch (tcb.state) {
       case State.CLOSED:
         this.#wheel.cancel(tcb.timer);
@@ -355,6 +348,22 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     }
   }
 
+  /**
+   * What the user wrote and then let go of is still delivered, so it keeps the process running, as a
+   * kernel would keep the connection; but not for a peer that has stopped answering.
+   */
+  #hold(tcb: Tcb): void {
+    const wanted =
+      tcb.orphaned &&
+      tcb.flight > 0 &&
+      tcb.state !== State.CLOSED &&
+      tcb.retransmits < this.config.retransmitR1;
+    if (wanted === tcb.held) return;
+    tcb.held = wanted;
+    if (wanted) this.holder.hold();
+    else this.holder.release();
+  }
+
   /** Lazy: a timer that moved to a later time is found out when the node fires. */
   #schedule(tcb: Tcb): void {
     const deadline = nextDeadline(tcb);
@@ -388,9 +397,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #startTimeWait(tcb: Tcb, now: number): void {
-    if (this.#table.find(tcb.localAddr, tcb.localPort, tcb.remoteAddr, tcb.remotePort) !== tcb) {
-      return;
-    }
     const record = new TimeWait(tcb);
     if (this.config.maxTimeWait === 0) {
       this.#table.remove(tcb);

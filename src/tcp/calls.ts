@@ -1,8 +1,8 @@
-import { add, type Seq } from '../base/seq.js';
+import { add, diff, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
 import { enterClosed } from './end.js';
 import { updateSndMss } from './negotiation.js';
-import { sendReset } from './output.js';
+import { sendAck, sendReset } from './output.js';
 import { retransmitAll } from './recovery.js';
 import { canSend, State, transition, unreachable } from './state.js';
 import { type Failure, Recovery, type Tcb } from './tcb.js';
@@ -31,7 +31,7 @@ export function open(tcb: Tcb, now: number): void {
 }
 
 /** SEND (§3.10.2): copies into the send buffer what it has room for; returns the octets taken. */
-export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent = false): number {
+export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolean): number {
   if (!canSend(tcb.state) || tcb.finQueued) return 0;
   const offered = bytes.length - offset;
   const taken = tcb.sendBuffer.push(bytes, offset, offered);
@@ -104,6 +104,8 @@ export function abort(tcb: Tcb, now: number): void {
     case State.FIN_WAIT_1:
     case State.FIN_WAIT_2:
     case State.CLOSE_WAIT:
+      // A peer in SYN_RECEIVED must hear that its SYN arrived, or it never had a connection.
+      if (tcb.ackNow) sendAck(tcb, now);
       sendReset(tcb, now);
       break;
     case State.LISTEN:
@@ -183,6 +185,6 @@ export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number): boolean {
 }
 
 function isOutstanding(tcb: Tcb, sequence: Seq): boolean {
-  const ahead = (sequence - tcb.sndUna) | 0;
+  const ahead = diff(sequence, tcb.sndUna);
   return ahead >= 0 && ahead < tcb.flight;
 }

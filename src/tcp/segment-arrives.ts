@@ -387,7 +387,10 @@ function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
     tcb.sendBuffer.drop(bytes);
     tcb.sendStart = add(tcb.sendStart, bytes);
     tcb.bytesAcked += bytes;
-    if (tcb.writeBlocked) tcb.events |= Event.WRITABLE;
+    // A quarter of the buffer at a time, so that a writer is not woken for every ACK.
+    if (tcb.writeBlocked && 4 * tcb.sendBuffer.free >= tcb.sendBuffer.limit) {
+      tcb.events |= Event.WRITABLE;
+    }
   }
   sampleRtt(tcb, segment, now);
   tcb.retransmits = 0;

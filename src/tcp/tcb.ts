@@ -1,6 +1,6 @@
 import { ByteRing } from '../base/byte-ring.js';
 import type { Counters } from '../base/counters.js';
-import { add, type Seq, seq } from '../base/seq.js';
+import { add, diff, type Seq, seq } from '../base/seq.js';
 import { TimerNode } from '../base/timer-wheel.js';
 import type { Segment } from '../wire/segment.js';
 import type { TcpConfig } from './config.js';
@@ -199,6 +199,8 @@ export class Tcb {
 
   /** {@link Event} bits that the host has yet to deliver. */
   events = 0;
+  /** The host keeps the process running for this connection's last words. */
+  held = false;
   /** In the host's list of connections to be looked at when the batch ends. */
   dirty = false;
   /** One node in the wheel serves all timers of the connection, at the earliest deadline. */
@@ -246,7 +248,7 @@ export class Tcb {
 
   /** Octets outstanding: sent and not acknowledged, SYN and FIN counted. */
   get flight(): number {
-    return (this.sndNxt - this.sndUna) | 0;
+    return diff(this.sndNxt, this.sndUna);
   }
 
   /** The number after the last byte written. */

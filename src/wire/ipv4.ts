@@ -1,4 +1,3 @@
-import { fold } from './checksum.js';
 import { Drop } from './drop-reason.js';
 
 /** Length of a header without options, the only kind that is sent. */
@@ -67,7 +66,8 @@ export function parseIpv4(
     (dstAddr >>> 16) +
     (dstAddr & 0xffff);
   for (let at = IPV4_HEADER_BYTES; at < headerLength; at += 2) sum += view.getUint16(offset + at);
-  if (fold(sum) !== 0xffff) return Drop.IP_CHECKSUM;
+  sum = (sum >>> 16) + (sum & 0xffff);
+  if ((sum >>> 16) + (sum & 0xffff) !== 0xffff) return Drop.IP_CHECKSUM;
 
   header.tos = bytes[offset + 1]!;
   header.totalLength = totalLength;

@@ -1,0 +1,37 @@
+{
+  "variables": { "asan%": 0 },
+  "targets": [
+    {
+      "target_name": "tuntcp",
+      "conditions": [
+        [
+          "OS=='linux'",
+          {
+            "sources": [
+              "native/addon.cc",
+              "native/device.cc",
+              "native/interface.cc",
+              "native/probe.cc",
+              "native/process.cc"
+            ],
+            "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+            "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS"],
+            "cflags": ["-Wall", "-Wextra"],
+            "cflags_cc!": ["-fno-exceptions"],
+            "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden"],
+            "conditions": [
+              [
+                "asan==1",
+                {
+                  "cflags": ["-fsanitize=address", "-fno-omit-frame-pointer", "-g", "-O1"],
+                  "ldflags": ["-fsanitize=address"]
+                }
+              ]
+            ]
+          },
+          { "type": "none" }
+        ]
+      ]
+    }
+  ]
+}

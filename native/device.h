@@ -1,0 +1,102 @@
+#pragma once
+
+#include <napi.h>
+#include <sys/uio.h>
+#include <uv.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fd.h"
+
+namespace tuntcp {
+
+class Device;
+
+// The libuv handles of a device. They outlive it until libuv has closed them.
+struct Handles {
+  uv_poll_t poll;
+  uv_timer_t timer;
+  Device* device;
+  int open;
+  napi_async_cleanup_hook_handle cleanup;
+};
+
+// A TUN device on the libuv loop of the environment that made it. JavaScript sees:
+//
+//   new Device(name, fd, offload)
+//     name: '' lets the kernel pick; fd: -1, or an open TUN descriptor that the device takes over.
+//   start(bytes, from, offset, length, onPackets(count, errno), onWritable())
+//   setArena(bytes, from)
+//   write(buffers, pieces, pieceEnd, first, count) -> packets written, or -errno of the first
+//   pollWritable(delay)  calls onWritable once, when the fd is writable and after `delay` ms
+//   ref(), unref(), close()
+//   name, fd, vnet, offload, persistent, foreign
+class Device : public Napi::ObjectWrap<Device> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit Device(const Napi::CallbackInfo& info);
+  ~Device() override;
+
+ private:
+  void Open(const std::string& name, bool offload);
+  void Adopt(int fd);
+  void SetOffload(bool wanted);
+  void StartHandles();
+  void DefineProperties(Napi::Object self);
+
+  Napi::Value Start(const Napi::CallbackInfo& info);
+  Napi::Value SetArena(const Napi::CallbackInfo& info);
+  Napi::Value Write(const Napi::CallbackInfo& info);
+  Napi::Value PollWritable(const Napi::CallbackInfo& info);
+  Napi::Value RefHandle(const Napi::CallbackInfo& info);
+  Napi::Value UnrefHandle(const Napi::CallbackInfo& info);
+  Napi::Value CloseHandle(const Napi::CallbackInfo& info);
+
+  static void OnPoll(uv_poll_t* handle, int status, int events);
+  static void OnTimer(uv_timer_t* handle);
+  static void OnCleanup(napi_async_cleanup_hook_handle hook, void* data);
+
+  void HoldArena(const Napi::CallbackInfo& info, size_t bytes, size_t from);
+  void Poll();
+  void ReadPackets();
+  void Writable();
+  void Call(const Napi::FunctionReference& callback, size_t count, const napi_value* arguments);
+  int WritePacket(const int32_t* piece, int pieces);
+  void Shutdown();
+
+  Fd fd_{-1};
+  std::string name_;
+  bool vnet_ = false;
+  bool offload_ = false;
+  bool persistent_ = false;
+  bool foreign_ = false;
+  bool reading_ = false;
+  bool awaiting_writable_ = false;
+
+  Handles* handles_ = nullptr;
+  std::unique_ptr<Napi::AsyncContext> context_;
+  Napi::FunctionReference on_packets_;
+  Napi::FunctionReference on_writable_;
+
+  // The arena and the two arrays belong to JavaScript; the references keep the pointers good.
+  Napi::Reference<Napi::Uint8Array> arena_;
+  Napi::Reference<Napi::Int32Array> offset_array_;
+  Napi::Reference<Napi::Int32Array> length_array_;
+  uint8_t* bytes_ = nullptr;
+  size_t byte_length_ = 0;
+  size_t from_ = 0;
+  int32_t* offset_ = nullptr;
+  int32_t* length_ = nullptr;
+  size_t capacity_ = 0;
+
+  struct Buffer {
+    uint8_t* data;
+    size_t length;
+  };
+  std::vector<Buffer> buffers_;
+  std::vector<iovec> iovecs_;
+};
+
+}  // namespace tuntcp

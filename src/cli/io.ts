@@ -1,0 +1,53 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Platform } from './platform.js';
+import { systemPlatform } from './platform.js';
+
+/** Why a command that would run on is asked to stop; EPIPE: nobody reads our output any more. */
+export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'EPIPE';
+
+export interface Terminal extends Writable {
+  isTTY?: boolean;
+  columns?: number;
+}
+
+/** All that a command touches, so that a test can stand in for the world. */
+export interface Io {
+  readonly stdin: Readable & { isTTY?: boolean };
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+  readonly env: NodeJS.ProcessEnv;
+  readonly platform: Platform;
+  /** Calls `stop` each time the command is asked to stop, until the returned function is called. */
+  onStop(stop: (reason: StopReason) => void): () => void;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The real world. */
+export function processIo(): Io {
+  const { stdin, stdout, stderr, env } = process;
+  const listeners = new Set<(reason: StopReason) => void>();
+  const tell = (reason: StopReason) => {
+    for (const stop of listeners) stop(reason);
+  };
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') tell('EPIPE');
+    else throw error;
+  });
+  stderr.on('error', () => {});
+  return {
+    stdin,
+    stdout,
+    stderr,
+    env,
+    platform: systemPlatform,
+    onStop(stop) {
+      if (listeners.size === 0) for (const signal of SIGNALS) process.on(signal, tell);
+      listeners.add(stop);
+      return () => {
+        listeners.delete(stop);
+        if (listeners.size === 0) for (const signal of SIGNALS) process.off(signal, tell);
+      };
+    },
+  };
+}

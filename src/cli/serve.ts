@@ -1,0 +1,124 @@
+import { Recorder } from '../stack/recorder.js';
+import {
+  bare,
+  directory,
+  HOST_HELP,
+  HOST_OPTIONS,
+  hostSettings,
+  parse,
+  port,
+} from './arguments.js';
+import type { Command } from './command.js';
+import { UsageError } from './command.js';
+import type { Io } from './io.js';
+import { jsonRecorder, liveRecorder } from './live.js';
+import type { RunningServices, ServiceOptions } from './services.js';
+import { startServices } from './services.js';
+import { closeHost, StopRequests } from './shutdown.js';
+import { WatchedLink } from './watched-link.js';
+
+const HELP = `Usage: tuntcp serve [OPTIONS]
+
+Brings a TUN device up and serves on our side of it: echo 7, discard 9, daytime 13, chargen 19 and
+http 80. Needs CAP_NET_ADMIN, or a persistent device that you own; tuntcp run needs neither.
+
+      --device NAME             name of the device (the kernel picks tun0 or the next)
+${HOST_HELP}
+      --http PORT               port of the http service (80)
+      --dir DIR                 serve these files; what / shows without is then at /connection
+  -v, --verbose                 print a line for each connection that opens or closes
+      --ladder                  print every segment, with our state beside it
+      --json                    print one JSON object per line
+  -h, --help                    print this and exit
+
+http: / shows you your own connection, /bytes/N is N bytes (byte i is i mod 251), and a POST to /sum
+is answered with length and SHA-256. Ctrl-C closes all connections with FIN and removes the device;
+a second one does not wait. Exit status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
+`;
+
+export const serve: Command = { help: HELP, run };
+
+async function run(argv: string[], io: Io): Promise<number> {
+  const { values, positionals } = parse(argv, {
+    ...HOST_OPTIONS,
+    device: { type: 'string' },
+    http: { type: 'string', default: '80' },
+    dir: { type: 'string' },
+    verbose: { type: 'boolean', short: 'v', default: false },
+    ladder: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  });
+  if (positionals.length > 0) throw new UsageError(`unexpected argument '${positionals[0]}'`);
+  const settings = hostSettings(values);
+  const httpPort = port(values.http, '--http');
+  const dir = values.dir === undefined ? null : directory(values.dir);
+  const { recorder, finish } = recorderFor(io, values);
+  const stop = new StopRequests(io);
+  try {
+    const link = new WatchedLink(
+      await io.platform.openDevice({ name: values.device, ...settings }),
+    );
+    try {
+      const host = await io.platform.host(link, settings.address, recorder);
+      const watch = values.verbose ? watcher(io, values.json) : undefined;
+      const services = await startServices(host.net, { recorder, dir, httpPort, watch });
+      announce(io, values.json, link.name, settings, services);
+      const reason = await Promise.race([stop.first, link.lost]);
+      services.close();
+      if (values.json) write(io, { event: 'stopping', reason });
+      const impatient = stop.second.then(() => 130);
+      const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
+      finish();
+      if (values.json) write(io, { event: 'stopped', code });
+      return code;
+    } finally {
+      link.close();
+    }
+  } finally {
+    stop.release();
+  }
+}
+
+function recorderFor(io: Io, values: { ladder: boolean; json: boolean }) {
+  if (!values.ladder) return { recorder: new Recorder(), finish: () => {} };
+  return values.json ? jsonRecorder(io.stdout) : liveRecorder(io.stdout, io.env);
+}
+
+function announce(
+  io: Io,
+  json: boolean,
+  device: string,
+  settings: { hostAddress: string; address: string },
+  { ports }: RunningServices,
+): void {
+  const host = bare(settings.hostAddress);
+  const address = bare(settings.address);
+  if (json) {
+    write(io, { event: 'ready', device, host, address, ports });
+    return;
+  }
+  const http = `http://${address}${ports.http === 80 ? '' : `:${ports.http}`}`;
+  const commands = [
+    [`curl ${http}/`, 'your connection, as this end sees it'],
+    [`curl -o /dev/null ${http}/bytes/1000000000`, 'a gigabyte'],
+    [`nc ${address} 7`, 'echo; 9 discard, 13 daytime, 19 chargen'],
+    [`ping ${address}`, ''],
+  ] as const;
+  const width = Math.max(...commands.map(([command]) => command.length));
+  const lines = commands.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`.trimEnd());
+  io.stdout.write(`${device} is up: the kernel is ${host}, tuntcp is ${address}. Ctrl-C ends it.
+Try, in another terminal:
+${lines.join('\n')}
+`);
+}
+
+function watcher(io: Io, json: boolean): NonNullable<ServiceOptions['watch']> {
+  return (event, service, { remoteAddress, remotePort }) => {
+    if (json) write(io, { event, service, remoteAddress, remotePort });
+    else io.stdout.write(`${service}: ${remoteAddress}:${remotePort} ${event}\n`);
+  };
+}
+
+function write(io: Io, object: unknown): void {
+  io.stdout.write(`${JSON.stringify(object)}\n`);
+}

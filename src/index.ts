@@ -1,0 +1,35 @@
+export type { DuplexLinkOptions } from './link/duplex.js';
+export { DuplexLink, duplexLink } from './link/duplex.js';
+export type { Link, LinkReceiver } from './link/link.js';
+export type { MemoryPairOptions } from './link/memory.js';
+export { loopbackLink, MemoryLink, memoryPair } from './link/memory.js';
+export type { TunCounters, TunOptions, TunProbe } from './link/tun.js';
+export { openTun, probeTun, TunLink } from './link/tun.js';
+export type { ConnectArguments, ConnectListener } from './net/connect-options.js';
+export { createHost } from './net/create-host.js';
+export type { Connect, NetModule } from './net/create-net.js';
+export { createNet } from './net/create-net.js';
+export type { SystemError } from './net/errors.js';
+export type { ConnectionListener, Server, ServerOptions } from './net/server.js';
+export type { Socket } from './net/socket.js';
+export type { SocketOptions } from './net/socket-options.js';
+export type { StackOptions } from './net/stack.js';
+export { Stack } from './net/stack.js';
+export type { Alarm, Holder, Runtime } from './runtime/runtime.js';
+export { systemRuntime } from './runtime/system.js';
+export { VirtualRuntime } from './runtime/virtual.js';
+export type {
+  Connection,
+  ConnectionErrorCode,
+  ConnectionHandler,
+  ConnectionInfo,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  Transport,
+} from './stack/connection.js';
+export type { HostOptions } from './stack/host.js';
+export { Host } from './stack/host.js';
+export type { TcpConfig } from './tcp/config.js';
+export type { StateName } from './tcp/state.js';
+export type { Trace, Traced } from './tcp/trace.js';

@@ -1,0 +1,33 @@
+/**
+ * `tuntcp/net`: a module in the shape of `node:net`, on a host that the process has to itself. It has
+ * only the loopback and needs no privileges; it is made when the first socket needs it.
+ */
+
+import { createHost } from './create-host.js';
+import { createNet } from './create-net.js';
+import type { Server as NetServer } from './server.js';
+import type { Socket as NetSocket } from './socket.js';
+
+const net = createNet(() => createHost());
+
+export const {
+  createServer,
+  connect,
+  createConnection,
+  Socket,
+  Stream,
+  Server,
+  isIP,
+  isIPv4,
+  isIPv6,
+  BlockList,
+  SocketAddress,
+  getDefaultAutoSelectFamily,
+  setDefaultAutoSelectFamily,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+} = net;
+export type Socket = NetSocket;
+export type Stream = NetSocket;
+export type Server = NetServer;
+export default net;
