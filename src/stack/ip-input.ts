@@ -123,6 +123,10 @@ export class IpInput {
       this.counters.tcpInErrs++;
       return drop;
     }
+    const size = segment.segmentSize;
+    if (segment.length > size && size > 0) {
+      this.counters.tcpInSegs += Math.ceil(segment.length / size) - 1;
+    }
     segment.srcAddr = header.srcAddr;
     segment.dstAddr = header.dstAddr;
     segment.ttl = header.ttl;

@@ -269,11 +269,15 @@ function finishWindow(tcb: Tcb, segment: Segment): void {
 }
 
 function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void {
-  tcb.segmentsSent++;
-  tcb.host.counters.tcpOutSegs++;
+  const size = segment.segmentSize;
+  // What is cut below counts as it will be cut.
+  const segments = segment.dataLength > size && size > 0 ? Math.ceil(segment.dataLength / size) : 1;
+  tcb.segmentsSent += segments;
   if (again) {
-    tcb.retransmitted++;
-    tcb.host.counters.tcpRetransSegs++;
+    tcb.retransmitted += segments;
+    tcb.host.counters.tcpRetransSegs += segments;
+  } else {
+    tcb.host.counters.tcpOutSegs += segments;
   }
   tcb.host.transmit(segment, tcb, now);
 }

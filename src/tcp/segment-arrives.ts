@@ -464,5 +464,6 @@ function replyReset(tcb: Tcb, segment: Segment, now: number): void {
   const reset = tcb.host.segmentOut;
   writeResetFor(segment, reset);
   tcb.host.counters.tcpOutRsts++;
+  tcb.host.counters.tcpOutSegs++;
   tcb.host.transmit(reset, tcb, now);
 }
