@@ -49,6 +49,8 @@ export function output(tcb: Tcb, now: number): void {
     case State.CLOSING:
     case State.LAST_ACK:
     case State.TIME_WAIT:
+      // A gap is told by an ACK of its own: one with text is no duplicate ACK (RFC 5681 §2).
+      if (tcb.ackNow && !tcb.reassembly.isEmpty) sendAck(tcb, now);
       sendRetransmissions(tcb, now);
       sendNew(tcb, now);
       if (ackDue(tcb) || windowUpdateDue(tcb)) sendAck(tcb, now);
