@@ -15,7 +15,7 @@ const MIN_PEER_MSS = 48;
 /** RFC 7323 §2.3: the largest shift. */
 const MAX_WINDOW_SHIFT = 14;
 /** Bytes of a timestamps option with its padding. */
-const TIMESTAMPS_BYTES = 12;
+export const TIMESTAMPS_BYTES = 12;
 
 /** The shift that lets 16 bits announce a window of `limit` bytes. */
 export function windowShiftFor(limit: number): number {

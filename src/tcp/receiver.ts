@@ -1,5 +1,6 @@
 import { add, diff, geq, leq, lt, max, type Seq } from '../base/seq.js';
 import { FIN, type Segment, SYN } from '../wire/segment.js';
+import { TIMESTAMPS_BYTES } from './negotiation.js';
 import { Event, type Tcb } from './tcb.js';
 
 /**
@@ -135,7 +136,8 @@ export function windowUpdateDue(tcb: Tcb): boolean {
 export function ackDue(tcb: Tcb): boolean {
   if (tcb.ackNow) return true;
   if (tcb.ackPending === 0) return false;
-  return tcb.ackPending >= 2 * tcb.rcvMss || tcb.quickAcks > 0;
+  const fullSized = tcb.timestampsOk ? tcb.rcvMss - TIMESTAMPS_BYTES : tcb.rcvMss;
+  return tcb.ackPending >= 2 * fullSized || tcb.quickAcks > 0;
 }
 
 /** What RFC 9293 §3.10.7.4 (first, table 6) asks of SEG.SEQ and SEG.LEN. */
