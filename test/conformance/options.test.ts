@@ -291,19 +291,6 @@ describe('SACK, the receiver (RFC 2018)', () => {
     p.expect('.', { ack: 1, sack: [] });
   });
 
-  scripted('blocks ride on data', {}, (p) => {
-    p.accept({ sackOk: true });
-    p.send('.', { seq: 11, data: 'x' });
-    p.expect('.', { sack: [[11, 12]] });
-    p.send('.', { seq: 14, data: 'y' });
-    p.expect('.', {
-      sack: [
-        [14, 15],
-        [11, 12],
-      ],
-    });
-  });
-
   scripted('SACK blocks of nonsense from the peer harm nobody', {}, (p) => {
     p.accept({ sackOk: true });
     p.user.write('data');

@@ -281,6 +281,31 @@ describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
     p.expectNothing(100);
   });
 
+  scripted('SHLD-19: full-sized is less with timestamps', { tcp: { quickAcks: 0 } }, (p) => {
+    p.accept({ mss: 1_460, ts: 1 });
+    p.send('.', { data: Buffer.alloc(1_448) });
+    p.expectNothing(10);
+    p.send('.', { data: Buffer.alloc(1_448) });
+    p.expect('.', { ack: 2_897 });
+  });
+
+  for (const sackOk of [false, true]) {
+    scripted(`RFC 5681 §2: a gap is told by an ACK without text, SACK ${sackOk}`, {}, (p) => {
+      p.accept({ sackOk });
+      p.user.readable = () => {
+        p.user.read();
+        p.user.write('answer');
+      };
+      p.together(() => {
+        p.send('.', { data: 'a' });
+        p.send('.', { seq: 5, data: 'later' });
+      });
+      p.expect('.', { ack: 2, len: 0, sack: sackOk ? [[5, 10]] : [] });
+      p.expect('.', { ack: 2, data: 'answer' });
+      p.expectNothing(0);
+    });
+  }
+
   scripted('an answer carries the ACK', { tcp: { quickAcks: 0 } }, (p) => {
     p.accept();
     p.send('.', { data: 'ping' });

@@ -80,6 +80,7 @@ export class Peer {
   readonly users: User[] = [];
   readonly #link: MemoryLink;
   readonly #batch = new TxBatch();
+  #together = false;
   /** The windows of each connection, by the peer's address and port and the host's port. */
   readonly #watches = new Map<string, { host: WindowWatch; peer: WindowWatch }>();
 
@@ -194,6 +195,14 @@ export class Peer {
     this.#batch.bytes.set(bytes, at);
     this.#link.send(this.#batch);
     this.#batch.reset();
+    if (!this.#together) this.runtime.run(this.runtime.now());
+  }
+
+  /** What `body` sends arrives in one batch. */
+  together(body: () => void): void {
+    this.#together = true;
+    body();
+    this.#together = false;
     this.runtime.run(this.runtime.now());
   }
 
