@@ -162,6 +162,9 @@ describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
       p.expect('.', { ack: 1_025 }, 100);
       p.send('.', { ack: 1, data: Buffer.alloc(1_024) });
       p.expect('.', { ack: 2_049, win: 0 }, 100);
+      p.send('.', { seq: 9_999, ack: 2, data: 'elsewhere' });
+      p.expect('.', { ack: 2_049, win: 0 });
+      expect(p.user.connection.unacknowledged).toBe(1);
       p.send('.', { seq: 2_049, ack: 2, data: 'probe' });
       p.expect('.', { ack: 2_049, win: 0 });
       expect(p.user.connection.unacknowledged).toBe(0);
