@@ -34,7 +34,7 @@ const MIN_PATH_MTU = 68;
 export interface QuotedInput {
   /** `quoted` has the addresses, ports and sequence number of a segment that we sent. */
   icmpError(quoted: Segment, failure: Failure, hard: boolean, now: number): boolean;
-  fragmentationNeeded(quoted: Segment, mtu: number): boolean;
+  fragmentationNeeded(quoted: Segment, mtu: number, now: number): boolean;
 }
 
 /** ICMP of a host: answers echo, reports what nobody here takes, passes errors on to TCP. */
@@ -144,7 +144,7 @@ export class IcmpService {
     const quoted = this.#quoted;
     if (type === ICMP_UNREACHABLE && code === FRAG_NEEDED) {
       const mtu = rest & 0xffff;
-      if (mtu < MIN_PATH_MTU || !this.tcp.fragmentationNeeded(quoted, mtu)) {
+      if (mtu < MIN_PATH_MTU || !this.tcp.fragmentationNeeded(quoted, mtu, now)) {
         return Drop.ICMP_UNQUOTED;
       }
       return Drop.NONE;

@@ -212,10 +212,10 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     return tcb !== null && icmpError(tcb, quoted, failure, hard, now);
   }
 
-  fragmentationNeeded(quoted: Segment, mtu: number): boolean {
+  fragmentationNeeded(quoted: Segment, mtu: number, now: number): boolean {
     const tcb = this.#findQuoted(quoted);
     const mss = mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
-    return tcb !== null && pathMtuShrank(tcb, quoted, mss);
+    return tcb !== null && pathMtuShrank(tcb, quoted, mss, now);
   }
 
   #findQuoted(quoted: Segment): Tcb | null {

@@ -6,7 +6,7 @@ import { sendAck, sendReset } from './output.js';
 import { retransmitAll } from './recovery.js';
 import { canSend, State, transition, unreachable } from './state.js';
 import { type Failure, Recovery, type Tcb } from './tcb.js';
-import { armKeepAlive, stopRetransmit } from './timers.js';
+import { armKeepAlive, armRetransmit } from './timers.js';
 
 /** Sets the send variables for `iss`; for both kinds of OPEN (RFC 9293 §3.10.1). */
 export function initialize(tcb: Tcb, iss: Seq, tsOffset: number, now: number): void {
@@ -172,13 +172,13 @@ export function icmpError(
  * "Fragmentation needed" (RFC 1191): segments of up to `mss` octets from now on, and what is
  * outstanding once more, without a mark against the congestion window.
  */
-export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number): boolean {
+export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number, now: number): boolean {
   if (!isOutstanding(tcb, quoted.seq) || mss >= tcb.pathMss) return false;
   tcb.pathMss = mss;
   updateSndMss(tcb);
   if (tcb.recovery === Recovery.OPEN && tcb.flight > 0 && tcb.state >= State.ESTABLISHED) {
     retransmitAll(tcb);
-    stopRetransmit(tcb);
+    armRetransmit(tcb, now);
   }
   tcb.host.markDirty(tcb);
   return true;

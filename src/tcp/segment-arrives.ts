@@ -10,7 +10,7 @@ import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recove
 import { rttSample, setRto } from './rtt.js';
 import { State, transition, unreachable } from './state.js';
 import { Event, type Tcb } from './tcb.js';
-import { armKeepAlive, stopRetransmit } from './timers.js';
+import { armKeepAlive, armRetransmit, stopRetransmit } from './timers.js';
 
 /** RFC 7323 §5.5: a TS.Recent older than this is no longer trusted. ms. */
 const PAWS_TRUST = 24 * 86_400_000;
@@ -451,9 +451,13 @@ function onAckWhilePersisting(tcb: Tcb, now: number): void {
   tcb.retransmits = 0;
   tcb.waitingSince = now;
   if (tcb.sndWnd === 0) return;
-  stopRetransmit(tcb);
   setRto(tcb);
-  if (tcb.flight > 0) retransmitAll(tcb);
+  if (tcb.flight === 0) {
+    stopRetransmit(tcb);
+  } else {
+    retransmitAll(tcb);
+    armRetransmit(tcb, now);
+  }
 }
 
 function finAcknowledged(tcb: Tcb): boolean {
