@@ -57,6 +57,8 @@ export class Counters {
   tcpZeroWindowProbes = 0;
   /** Connections in TIME_WAIT replaced by a new incarnation (RFC 6191). */
   tcpTimeWaitReused = 0;
+  /** Connections whose TIME_WAIT ended early because there were too many. */
+  tcpTimeWaitOverflows = 0;
 
   /** Packets dropped, by reason: `wire/drop-reason.ts` gives the index its meaning. */
   readonly drops: Float64Array;

@@ -399,10 +399,12 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   #startTimeWait(tcb: Tcb, now: number): void {
     const record = new TimeWait(tcb);
     if (this.config.maxTimeWait === 0) {
+      this.counters.tcpTimeWaitOverflows++;
       this.#table.remove(tcb);
       return;
     }
     if (this.#timeWaits.size >= this.config.maxTimeWait) {
+      this.counters.tcpTimeWaitOverflows++;
       this.#endTimeWait(this.#timeWaits.first!, 'too many in TIME_WAIT');
     }
     this.#table.replace(tcb, record);

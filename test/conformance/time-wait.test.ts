@@ -104,6 +104,7 @@ describe('TIME_WAIT (RFC 9293 §3.6.1, §3.10.7.4)', () => {
       p.expect('.', { ack: 2 });
     }
     expect(p.host.timeWaitCount).toBe(2);
+    expect(p.host.counters.tcpTimeWaitOverflows).toBe(1);
     p.peerPort = 7_000;
     p.send('F.', { seq: 1 });
     p.expect('R', { seq: 2 });
