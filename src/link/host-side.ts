@@ -2,7 +2,7 @@ import { described } from './device-error.js';
 import { type Addon, addon } from './native.js';
 import { parseCidr, parseNetwork, type TunOptions } from './tun-options.js';
 
-const DEFAULT_TX_QUEUE_LENGTH = 1000;
+const DEFAULT_TX_QUEUE_LENGTH = 2000;
 
 /**
  * The kernel's side of a device: address, MTU, queue, routes. Changes only what is not yet as it

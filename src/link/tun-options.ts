@@ -16,7 +16,7 @@ export interface TunOptions {
   /** Bytes, 68 to 65535; default: as the kernel has it (1500 for a new device). */
   mtu?: number;
   /**
-   * Packets that the device queues for us, 1 to 1,000,000; default 1000 (the kernel's own 500
+   * Packets that the device queues for us, 1 to 1,000,000; default 2000 (the kernel's own 500
    * overflow under load without offload).
    */
   txQueueLength?: number;

@@ -49,8 +49,9 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   connection: Connection | null = null;
   /** The stream wants data. */
   reading = false;
-  bytesRead = 0;
-  bytesWritten = 0;
+  // Doubles from the start, for the reason given in `tcp/tcb.ts`.
+  bytesRead = -0;
+  bytesWritten = -0;
   sink: ReadSink | null = null;
 
   readonly #owner: HandleOwner;

@@ -486,7 +486,7 @@ export class Socket extends Duplex implements HandleOwner {
   }
 
   get bytesRead(): number {
-    return this._handle?.bytesRead ?? this.#bytesRead;
+    return (this._handle?.bytesRead ?? this.#bytesRead) + 0;
   }
 
   /** Bytes written, those that wait in the stream included. */

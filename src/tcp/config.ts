@@ -82,7 +82,7 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   keepAliveInterval: 75_000,
   keepAliveProbes: 9,
   sendBuffer: 2 * 1024 * 1024,
-  receiveBuffer: 1024 * 1024,
+  receiveBuffer: 2 * 1024 * 1024,
   windowScale: true,
   timestamps: true,
   sack: true,

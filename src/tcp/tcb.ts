@@ -208,9 +208,11 @@ export class Tcb {
   /** Whoever the host knows this connection by. */
   user: unknown = null;
 
-  bytesSent = 0;
-  bytesAcked = 0;
-  bytesReceived = 0;
+  // -0 is a double: a field that began as an integer would change the shape of the object, and so
+  // throw away the code compiled for it, in the middle of a transfer that passes 2^31.
+  bytesSent = -0;
+  bytesAcked = -0;
+  bytesReceived = -0;
   segmentsSent = 0;
   segmentsReceived = 0;
   retransmitted = 0;
