@@ -40,7 +40,7 @@ function receiveInOrder(
     // RFC 5681 §4.2: a segment that fills a gap is acknowledged at once.
     tcb.ackNow = true;
   }
-  if (length < segment.length) tcb.ackNow = true;
+  if (length < segment.length || tcb.reassembly.hasFin) tcb.ackNow = true;
   if (tcb.delayedAckAt === Infinity) tcb.delayedAckAt = now + tcb.host.config.delayedAck;
   tcb.events |= Event.READABLE;
 }
@@ -99,7 +99,6 @@ export function receiveFin(tcb: Tcb, segment: Segment): boolean {
   tcb.rcvNxt = tcb.reassembly.finSeq;
   tcb.finReceived = true;
   tcb.reassembly.clear();
-  tcb.ackNow = true;
   tcb.events |= Event.READABLE;
   return true;
 }

@@ -326,11 +326,16 @@ function arrivesFin(tcb: Tcb, now: number): void {
   switch (tcb.state) {
     case State.ESTABLISHED:
       transition(tcb, State.CLOSE_WAIT, 'FIN arrived: RFC 9293 §3.10.7.4', now);
+      // The ACK may wait as for data (§3.8.6.3), so that it can ride on our own FIN.
+      tcb.quickAcks = 0;
+      if (tcb.delayedAckAt === Infinity) tcb.delayedAckAt = now + tcb.host.config.delayedAck;
       return;
     case State.FIN_WAIT_1:
+      tcb.ackNow = true;
       transition(tcb, State.CLOSING, 'FIN arrived before the ACK of ours: RFC 9293 §3.6', now);
       return;
     case State.FIN_WAIT_2:
+      tcb.ackNow = true;
       enterTimeWait(tcb, 'FIN arrived: RFC 9293 §3.10.7.4', now);
       return;
     default:

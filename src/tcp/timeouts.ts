@@ -23,7 +23,7 @@ export function timeout(tcb: Tcb, now: number): void {
 
 function onDelayedAck(tcb: Tcb): void {
   tcb.delayedAckAt = Infinity;
-  if (tcb.ackPending === 0) return;
+  if (tcb.lastAckSent === tcb.rcvNxt) return;
   tcb.host.counters.tcpDelayedAcks++;
   tcb.ackNow = true;
 }

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { conversation } from '../support/conversation.js';
-import { type Peer, scripted } from '../support/peer.js';
+import { DELAYED_ACK, type Peer, scripted } from '../support/peer.js';
 
 describe('closing a connection (RFC 9293 §3.6, figure 5)', () => {
   conversation('a close takes three segments when both ends close at once', {}, (c) => {
@@ -104,7 +104,7 @@ describe('closing a connection (RFC 9293 §3.6, figure 5)', () => {
   scripted('data after the FIN is ignored', {}, (p) => {
     p.accept();
     p.send('F.');
-    p.expect('.', { ack: 2 });
+    p.expect('.', { ack: 2 }, DELAYED_ACK);
     p.send('.', { data: 'beyond' });
     p.expect('.', { ack: 2 });
     expect(p.user.received.length).toBe(0);
@@ -114,7 +114,7 @@ describe('closing a connection (RFC 9293 §3.6, figure 5)', () => {
   scripted('a FIN that comes again in CLOSE_WAIT and LAST_ACK is acknowledged again', {}, (p) => {
     p.accept();
     p.send('F.');
-    p.expect('.', { ack: 2 });
+    p.expect('.', { ack: 2 }, DELAYED_ACK);
     p.send('F.', { seq: 1 });
     p.expect('.', { ack: 2 });
     p.user.end();
@@ -248,7 +248,7 @@ describe('abort (RFC 9293 §3.10.5)', () => {
       'CLOSE_WAIT',
       (p) => {
         p.send('F.');
-        p.expect('.');
+        p.expect('.', {}, DELAYED_ACK);
       },
       'R.',
     ],
@@ -266,7 +266,7 @@ describe('abort (RFC 9293 §3.10.5)', () => {
       'LAST_ACK',
       (p) => {
         p.send('F.');
-        p.expect('.');
+        p.expect('.', {}, DELAYED_ACK);
         p.user.end();
         p.expect('F.');
       },

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { send } from '../../src/tcp/calls.js';
-import { scripted } from '../support/peer.js';
+import { DELAYED_ACK, scripted } from '../support/peer.js';
 
 describe('a connection that is gone', () => {
   scripted(
@@ -68,7 +68,7 @@ describe('a handler that throws', () => {
       if (event === 'end') throw new Error('from a handler');
     };
     expect(() => p.send('F.', { data: 'last' })).toThrow('from a handler');
-    p.expect('.', { ack: 6 });
+    p.expect('.', { ack: 6 }, DELAYED_ACK);
     expect(p.user.received.toString()).toBe('last');
     p.user.onEvent = null;
     p.user.end();

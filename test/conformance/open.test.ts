@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { conversation } from '../support/conversation.js';
-import { Peer, scripted } from '../support/peer.js';
+import { DELAYED_ACK, Peer, scripted } from '../support/peer.js';
 
 describe('opening a connection (RFC 9293 §3.5, figure 5)', () => {
   conversation('active and passive open take three segments', {}, (c) => {
@@ -73,7 +73,7 @@ describe('opening a connection (RFC 9293 §3.5, figure 5)', () => {
     expect(p.user.received.toString()).toBe('hi');
     expect(p.user.events).toEqual(['established', 'end']);
     p.expectState('CLOSE_WAIT');
-    p.expect('.', { ack: 4 });
+    p.expect('.', { ack: 4 }, DELAYED_ACK);
   });
 
   scripted('§3.10.7.2: data on a SYN is kept until the handshake is complete', {}, (p) => {

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { conversation } from '../support/conversation.js';
-import { type Peer, scripted } from '../support/peer.js';
+import { DELAYED_ACK, type Peer, scripted } from '../support/peer.js';
 
 describe('reset generation (RFC 9293 §3.5.2 and §3.10.7.1)', () => {
   scripted(
@@ -102,7 +102,7 @@ function finWait2(p: Peer): void {
 
 function closeWait(p: Peer): void {
   p.send('F.');
-  p.expect('.', { ack: 2 });
+  p.expect('.', { ack: 2 }, DELAYED_ACK);
 }
 
 function closing(p: Peer): void {

@@ -50,6 +50,9 @@ export interface Fields {
   rawOptions?: readonly number[];
 }
 
+/** ms by which the ACK of a FIN may wait for our own FIN: the default of `delayedAck`. */
+export const DELAYED_ACK = 40;
+
 /**
  * One host (10.0.0.2) on virtual time, and a peer (10.0.0.1) that the test plays by itself, a line
  * per packet. Sequence number 0 is the SYN, so that the first octet of text is 1.

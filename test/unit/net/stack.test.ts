@@ -4,6 +4,8 @@ import module, * as named from '../../../src/net/module.js';
 import type { Socket } from '../../../src/net/socket.js';
 import { Stack } from '../../../src/net/stack.js';
 import { VirtualRuntime } from '../../../src/runtime/virtual.js';
+import { formatFlags } from '../../../src/wire/print.js';
+import type { Segment } from '../../../src/wire/segment.js';
 
 /** Two stacks with a cable on virtual time, which can be cut. */
 class Cabled {
@@ -47,6 +49,25 @@ let cabled: Cabled;
 afterEach(() => cabled?.close());
 
 describe('two stacks on virtual time', () => {
+  it('close with three segments: our FIN carries the ACK of theirs', async () => {
+    cabled = new Cabled();
+    const { client, peer } = await cabled.connect();
+    peer.resume();
+    client.resume();
+    const flags: string[] = [];
+    const note = (side: string) => ({
+      received() {},
+      transition() {},
+      sent: (segment: Segment) => flags.push(`${side} ${formatFlags(segment.flags)}`),
+    });
+    cabled.a.host.trace = note('a');
+    cabled.b.host.trace = note('b');
+    client.end();
+    await cabled.runtime.runAsync(() => peer.closed && client.closed);
+    await cabled.runtime.runAsync(() => cabled.runtime.held === 0, cabled.runtime.now() + 1_000);
+    expect(flags).toEqual(['a F.', 'b F.', 'a .']);
+  });
+
   it('carry bytes, and end in order', async () => {
     cabled = new Cabled();
     const { client, peer } = await cabled.connect();
