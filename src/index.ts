@@ -1,3 +1,4 @@
+export type { Counters, CountersSnapshot } from './base/counters.js';
 export type { DuplexLinkOptions } from './link/duplex.js';
 export { DuplexLink, duplexLink } from './link/duplex.js';
 export type { Link, LinkReceiver } from './link/link.js';
@@ -25,7 +26,11 @@ export type {
   ConnectionInfo,
   ConnectOptions,
   Listener,
+  ListenerInfo,
   ListenOptions,
+  SocketInfo,
+  TimerInfo,
+  TimeWaitInfo,
   Transport,
 } from './stack/connection.js';
 export type { HostOptions } from './stack/host.js';

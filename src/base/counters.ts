@@ -6,6 +6,11 @@ export class Counters {
   ipInDelivers = 0;
   /** IPv4 packets handed to a link. */
   ipOutRequests = 0;
+  // -0 is a double: a field that began as an integer would change the shape of the object.
+  /** Bytes of IPv4 packets that arrived, headers included; a merged packet counts as it arrived. */
+  ipInOctets = -0;
+  /** Bytes of IPv4 packets handed to a link, headers included; one to be cut counts as it was handed. */
+  ipOutOctets = -0;
   /** Fragments that arrived for reassembly. */
   ipReasmReqds = 0;
   /** Datagrams put together. */
@@ -63,8 +68,30 @@ export class Counters {
   /** Packets dropped, by reason: `wire/drop-reason.ts` gives the index its meaning. */
   readonly drops: Float64Array;
 
-  /** `dropReasons`: how many reasons there are. */
-  constructor(dropReasons: number) {
-    this.drops = new Float64Array(dropReasons);
+  readonly #dropReasons: readonly string[];
+
+  /** `dropReasons`: the name of each index of {@link drops}; the first one means "not dropped". */
+  constructor(dropReasons: readonly string[]) {
+    this.drops = new Float64Array(dropReasons.length);
+    this.#dropReasons = dropReasons;
   }
+
+  /** A copy, with the reasons for drops by name; all names are there, zeros included. */
+  snapshot(): CountersSnapshot {
+    const drops: Record<string, number> = {};
+    for (let i = 1; i < this.drops.length; i++) drops[this.#dropReasons[i]!] = this.drops[i]!;
+    // Adding 0 makes the -0 that they start from a 0.
+    const ipInOctets = this.ipInOctets + 0;
+    const ipOutOctets = this.ipOutOctets + 0;
+    return { ...this, ipInOctets, ipOutOctets, drops };
+  }
+}
+
+type CounterName = {
+  [K in keyof Counters]: Counters[K] extends number ? K : never;
+}[keyof Counters];
+
+/** What {@link Counters.snapshot} gives: numbers by name, and drops by reason. */
+export interface CountersSnapshot extends Readonly<Record<CounterName, number>> {
+  readonly drops: Readonly<Record<string, number>>;
 }

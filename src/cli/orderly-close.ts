@@ -4,7 +4,7 @@ import type { HostNet, HostSocket } from './platform.js';
 /** What is asked of a host; `Host` has it. */
 interface Connections {
   /** All but those in TIME_WAIT. */
-  connections(): Iterable<{ readonly state: State }>;
+  tcbs(): Iterable<{ readonly state: State }>;
 }
 
 /** Ms until the rest is given up, and between looks at it. */
@@ -42,7 +42,7 @@ export async function finsDelivered(host: Connections): Promise<void> {
 }
 
 function hasUnfinished(host: Connections): boolean {
-  for (const { state } of host.connections()) {
+  for (const { state } of host.tcbs()) {
     if (state !== State.FIN_WAIT_2 && state !== State.CLOSED) return true;
   }
   return false;

@@ -1,3 +1,5 @@
+import type { Counters } from '../base/counters.js';
+import type { SocketInfo } from '../stack/connection.js';
 import type { Host, HostOptions } from '../stack/host.js';
 import { createHost } from './create-host.js';
 import type { NetModule } from './create-net.js';
@@ -21,6 +23,21 @@ export class Stack {
   constructor(options: StackOptions = {}) {
     this.host = createHost(options);
     this.net = createNet(this.host);
+  }
+
+  /** A snapshot of every socket of the host, listeners and TIME_WAIT included; see `kind`. */
+  connections(): SocketInfo[] {
+    return [...this.host.connections()];
+  }
+
+  /** What the host has done since it started; `counters.snapshot()` is a copy with names. */
+  get counters(): Counters {
+    return this.host.counters;
+  }
+
+  /** Counters and gauges in Prometheus' text format, for an answer to `GET /metrics`. */
+  metrics(): string {
+    return this.host.metrics();
   }
 
   /** Resets connections, closes the links and forgets everything. Idempotent. */

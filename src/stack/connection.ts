@@ -81,8 +81,23 @@ export interface Connection {
   info(): ConnectionInfo;
 }
 
+export type TimerName =
+  | 'retransmit'
+  | 'persist'
+  | 'delayedAck'
+  | 'keepAlive'
+  | 'finWait2'
+  | 'timeWait';
+
+/** A timer that runs; `remaining` is in ms, 0 when it is due. */
+export interface TimerInfo {
+  name: TimerName;
+  remaining: number;
+}
+
 /** Times in ms, lengths in bytes; sequence numbers as on the wire (0 to 2^32 - 1). */
 export interface ConnectionInfo {
+  kind: 'connection';
   state: StateName;
   localAddress: string;
   localPort: number;
@@ -109,15 +124,66 @@ export interface ConnectionInfo {
   cwnd: number;
   ssthresh: number;
   congestionControl: string;
+  /** Retransmitted ones included. */
   bytesSent: number;
+  bytesRetransmitted: number;
   bytesAcked: number;
   bytesReceived: number;
   segmentsSent: number;
   segmentsReceived: number;
+  /** Segments retransmitted in the connection's life. */
   retransmits: number;
+  /** Expirations of the retransmission or persist timer since the last progress. */
+  backoff: number;
+  /** Duplicate ACKs in a row (RFC 5681 §2). */
+  duplicateAcks: number;
+  /** `fast`: fast recovery (RFC 6582); `loss`: after a retransmission timeout. */
+  recovery: 'open' | 'fast' | 'loss';
+  /** Octets sent and not acknowledged, SYN and FIN counted. */
+  flight: number;
+  /** Bytes written and not acknowledged, {@link flight} included. */
   sendBuffered: number;
+  /** Bytes that the user has yet to read. */
   receiveBuffered: number;
+  /** Bytes that wait for a gap before them to be filled. */
+  outOfOrder: number;
+  noDelay: boolean;
+  /** The user has closed; the host sees the connection through to the end. */
+  orphaned: boolean;
+  /** Time since a segment was sent, and since an acceptable one arrived; null before the first. */
+  lastSent: number | null;
+  lastReceived: number | null;
+  /** Those that run, the one due first in front. */
+  timers: TimerInfo[];
 }
+
+/** A socket in LISTEN. */
+export interface ListenerInfo {
+  kind: 'listener';
+  state: 'LISTEN';
+  /** `0.0.0.0` stands for every address of the host. */
+  localAddress: string;
+  localPort: number;
+  /** Connections in handshake, or complete and not yet accepted. */
+  pending: number;
+  backlog: number;
+}
+
+/** What is kept of a connection for 2 MSL. */
+export interface TimeWaitInfo {
+  kind: 'timeWait';
+  state: 'TIME_WAIT';
+  localAddress: string;
+  localPort: number;
+  remoteAddress: string;
+  remotePort: number;
+  sndNxt: number;
+  rcvNxt: number;
+  timers: TimerInfo[];
+}
+
+/** Any socket of a host, told apart by `kind`. */
+export type SocketInfo = ConnectionInfo | ListenerInfo | TimeWaitInfo;
 
 export interface Listener {
   readonly address: string;

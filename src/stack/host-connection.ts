@@ -1,10 +1,9 @@
-import { toUint32 } from '../base/seq.js';
 import { abort, close, receive, release, send, setKeepAlive } from '../tcp/calls.js';
-import { receiveWindow } from '../tcp/receiver.js';
 import { type StateName, stateName } from '../tcp/state.js';
 import { Event, type Tcb } from '../tcp/tcb.js';
 import { formatAddress } from '../wire/ipv4.js';
 import type { Connection, ConnectionHandler, ConnectionInfo } from './connection.js';
+import { connectionInfo } from './socket-info.js';
 
 /** What a {@link HostConnection} needs of the host: the time of the batch, or of now. */
 export interface Clock {
@@ -116,39 +115,6 @@ export class HostConnection implements Connection {
   }
 
   info(): ConnectionInfo {
-    const { tcb } = this;
-    return {
-      state: this.state,
-      localAddress: this.localAddress,
-      localPort: this.localPort,
-      remoteAddress: this.remoteAddress,
-      remotePort: this.remotePort,
-      iss: toUint32(tcb.iss),
-      irs: toUint32(tcb.irs),
-      sndUna: toUint32(tcb.sndUna),
-      sndNxt: toUint32(tcb.sndNxt),
-      sndWnd: tcb.sndWnd,
-      rcvNxt: toUint32(tcb.rcvNxt),
-      rcvWnd: receiveWindow(tcb),
-      sndMss: tcb.sndMss,
-      sndWindowScale: tcb.sndWindowShift,
-      rcvWindowScale: tcb.windowScaleOk ? tcb.rcvWindowShift : 0,
-      timestamps: tcb.timestampsOk,
-      sack: tcb.sackOk,
-      srtt: tcb.srtt === 0 ? null : tcb.srtt,
-      rttvar: tcb.srtt === 0 ? null : tcb.rttvar,
-      rto: tcb.rto,
-      cwnd: tcb.cwnd,
-      ssthresh: tcb.ssthresh,
-      congestionControl: tcb.congestion.name,
-      bytesSent: tcb.bytesSent + 0,
-      bytesAcked: tcb.bytesAcked + 0,
-      bytesReceived: tcb.bytesReceived + 0,
-      segmentsSent: tcb.segmentsSent,
-      segmentsReceived: tcb.segmentsReceived,
-      retransmits: tcb.retransmitted,
-      sendBuffered: tcb.sendBuffer.length,
-      receiveBuffered: tcb.receiveQueue.length,
-    };
+    return connectionInfo(this.tcb, this.clock.now());
   }
 }

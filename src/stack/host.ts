@@ -6,7 +6,7 @@ import { abort } from '../tcp/calls.js';
 import { type TcpConfig, tcpConfig } from '../tcp/config.js';
 import type { Tcb } from '../tcp/tcb.js';
 import type { Trace } from '../tcp/trace.js';
-import { DROP_COUNT } from '../wire/drop-reason.js';
+import { DROP_REASONS } from '../wire/drop-reason.js';
 import { isLoopback, parseAddress, parseCidr } from '../wire/ipv4.js';
 import type {
   Connection,
@@ -14,6 +14,7 @@ import type {
   ConnectOptions,
   Listener,
   ListenOptions,
+  SocketInfo,
   Transport,
 } from './connection.js';
 import { transportError } from './errors.js';
@@ -24,7 +25,9 @@ import { type Interface, Interfaces, isGroup } from './interfaces.js';
 import { IpInput } from './ip-input.js';
 import { IpOutput } from './ip-output.js';
 import { type Accept, HostListener } from './listener.js';
+import { formatMetrics } from './metrics.js';
 import { randomWords } from './random-words.js';
+import { connectionInfo, listenerInfo, timeWaitInfo } from './socket-info.js';
 import { TcpService } from './tcp-service.js';
 
 export interface HostOptions {
@@ -48,7 +51,7 @@ const LOOPBACK_ADDRESS = { address: 0x7f000001, prefix: 8 };
 
 /** One host: links with addresses below, TCP connections above, and the loop that joins them. */
 export class Host implements Transport {
-  readonly counters = new Counters(DROP_COUNT);
+  readonly counters = new Counters(DROP_REASONS);
   readonly runtime: Runtime;
   readonly config: Readonly<TcpConfig>;
   readonly #interfaces: Interfaces;
@@ -280,8 +283,30 @@ export class Host implements Transport {
   }
 
   /** Every connection but those in TIME_WAIT. */
-  connections(): Iterable<Tcb> {
-    return this.#tcp.connections();
+  tcbs(): Iterable<Tcb> {
+    return this.#tcp.tcbs();
+  }
+
+  /**
+   * A snapshot of every socket: listeners, connections in whatever state, and what is left of those
+   * in TIME_WAIT. One after the other is made as it is asked for; a host with many is best read in
+   * one turn of JavaScript.
+   */
+  *connections(): Generator<SocketInfo> {
+    const now = this.runtime.now();
+    for (const listener of this.#tcp.listeners.all()) yield listenerInfo(listener);
+    for (const tcb of this.#tcp.tcbs()) yield connectionInfo(tcb, now);
+    for (const record of this.#tcp.timeWaits()) yield timeWaitInfo(record, now);
+  }
+
+  /** Counters and gauges in Prometheus' text format. */
+  metrics(): string {
+    const listeners = this.#tcp.listeners.all().length;
+    return formatMetrics(this.counters.snapshot(), {
+      listeners,
+      tcbs: this.#tcp.tcbs(),
+      timeWaits: this.timeWaitCount,
+    });
   }
 
   /**
@@ -293,7 +318,7 @@ export class Host implements Transport {
     const now = this.runtime.now();
     this.#busy = true;
     for (const listener of this.#tcp.listeners.all()) listener.close();
-    for (const tcb of this.#tcp.connections()) abort(tcb, now);
+    for (const tcb of this.#tcp.tcbs()) abort(tcb, now);
     this.#busy = false;
     this.#settle();
     this.#closed = true;

@@ -3,7 +3,7 @@ import type { Counters } from '../base/counters.js';
 import { fold, pseudoHeaderSum, sum } from '../wire/checksum.js';
 import { Drop } from '../wire/drop-reason.js';
 import { Ipv4Header, PROTOCOL_ICMP, PROTOCOL_TCP, parseIpv4 } from '../wire/ipv4.js';
-import { Segment } from '../wire/segment.js';
+import { Segment, segmentsOnWire } from '../wire/segment.js';
 import { parseTcp } from '../wire/tcp.js';
 import type { Fragments } from './fragments.js';
 import type { IcmpService } from './icmp-service.js';
@@ -55,6 +55,7 @@ export class IpInput {
     now: number,
   ): Drop {
     this.counters.ipInReceives++;
+    this.counters.ipInOctets += length;
     const header = this.#header;
     const drop = parseIpv4(bytes, view, offset, length, header);
     if (drop !== Drop.NONE) return drop;
@@ -123,10 +124,7 @@ export class IpInput {
       this.counters.tcpInErrs++;
       return drop;
     }
-    const size = segment.segmentSize;
-    if (segment.length > size && size > 0) {
-      this.counters.tcpInSegs += Math.ceil(segment.length / size) - 1;
-    }
+    this.counters.tcpInSegs += segmentsOnWire(segment) - 1;
     segment.srcAddr = header.srcAddr;
     segment.dstAddr = header.dstAddr;
     segment.ttl = header.ttl;

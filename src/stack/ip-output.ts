@@ -67,6 +67,7 @@ export class IpOutput {
       );
     }
     this.#counters.ipOutRequests++;
+    this.#counters.ipOutOctets += total;
   }
 
   /**
@@ -95,6 +96,7 @@ export class IpOutput {
       writeIpv4(by.tx.view, ip, tos, total, id, flags, ICMP_TTL, PROTOCOL_ICMP, srcAddr, dstAddr);
       by.tx.bytes.set(message.subarray(offset, offset + length), ip + IPV4_HEADER_BYTES);
       this.#counters.ipOutRequests++;
+      this.#counters.ipOutOctets += total;
       offset += length;
     } while (offset < message.length);
   }

@@ -253,7 +253,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   /** The interface is gone, and with it every connection by it. */
   loseInterface(by: Interface): void {
-    for (const tcb of this.connections()) {
+    for (const tcb of this.tcbs()) {
       if (tcb.interfaceIndex === by.index && tcb.state !== State.CLOSED) {
         enterClosed(tcb, 'ENETDOWN', 'the link has ended', this.clock.now());
       }
@@ -262,7 +262,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   /** The link takes packets again. */
   resumeInterface(by: Interface): void {
-    for (const tcb of this.connections()) {
+    for (const tcb of this.tcbs()) {
       if (tcb.interfaceIndex === by.index) this.markDirty(tcb);
     }
   }
@@ -425,8 +425,13 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   /** Every connection but those in TIME_WAIT. */
-  *connections(): Generator<Tcb> {
+  *tcbs(): Generator<Tcb> {
     for (const entry of this.#table) if (entry instanceof Tcb) yield entry;
+  }
+
+  /** What is in TIME_WAIT, the one that ends first in front. */
+  *timeWaits(): Generator<TimeWait> {
+    for (let record = this.#timeWaits.first; record !== null; record = record.next) yield record;
   }
 }
 

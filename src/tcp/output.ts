@@ -11,6 +11,7 @@ import {
   RST,
   type Segment,
   SYN,
+  segmentsOnWire,
   URG,
 } from '../wire/segment.js';
 import { ackDue, noteAckSent, receiveWindow, windowUpdateDue } from './receiver.js';
@@ -193,6 +194,7 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
   if (again) {
     // Karn: what was sent twice gives no sample (RFC 6298 §3).
     tcb.rttAt = -1;
+    tcb.bytesRetransmitted += length;
   } else {
     if (tcb.flight === 0) tcb.waitingSince = now;
     startTiming(tcb, start, now);
@@ -271,10 +273,9 @@ function finishWindow(tcb: Tcb, segment: Segment): void {
 }
 
 function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void {
-  const size = segment.segmentSize;
-  // What is cut below counts as it will be cut.
-  const segments = segment.dataLength > size && size > 0 ? Math.ceil(segment.dataLength / size) : 1;
+  const segments = segmentsOnWire(segment);
   tcb.segmentsSent += segments;
+  tcb.sentAt = now;
   if (again) {
     tcb.retransmitted += segments;
     tcb.host.counters.tcpRetransSegs += segments;

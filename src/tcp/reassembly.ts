@@ -28,6 +28,11 @@ export class Reassembly {
     return this.#starts.length;
   }
 
+  /** Bytes that wait. */
+  get length(): number {
+    return this.#chunks.reduce((total, chunk) => total + chunk.length, 0);
+  }
+
   /** Inserts `length` bytes that start at `start`; returns true when a view of `bytes` was kept. */
   insert(start: Seq, bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.#starts === NONE_SEQ) {

@@ -1,6 +1,15 @@
 import { add, diff, geq, gt, leq, lt, max } from '../base/seq.js';
 import { Drop } from '../wire/drop-reason.js';
-import { ACK, FIN, OPT_TIMESTAMPS, RST, type Segment, SYN, URG } from '../wire/segment.js';
+import {
+  ACK,
+  FIN,
+  OPT_TIMESTAMPS,
+  RST,
+  type Segment,
+  SYN,
+  segmentsOnWire,
+  URG,
+} from '../wire/segment.js';
 import { close } from './calls.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
@@ -22,7 +31,7 @@ const PAWS_TRUST = 24 * 86_400_000;
  * TIME_WAIT has its own record, see `time-wait.ts`.
  */
 export function segmentArrives(tcb: Tcb, segment: Segment, now: number): Drop {
-  tcb.segmentsReceived++;
+  tcb.segmentsReceived += segmentsOnWire(segment);
   tcb.host.markDirty(tcb);
   switch (tcb.state) {
     case State.CLOSED:

@@ -213,6 +213,10 @@ export class Tcb {
   bytesSent = -0;
   bytesAcked = -0;
   bytesReceived = -0;
+  /** Of {@link bytesSent}, those that had been sent before. */
+  bytesRetransmitted = -0;
+  /** When a segment was last sent; 0 before the first. */
+  sentAt = -0;
   segmentsSent = 0;
   segmentsReceived = 0;
   retransmitted = 0;

@@ -71,7 +71,8 @@ export const enum Drop {
   TX_NO_ROUTE,
 }
 
-const NAMES: readonly string[] = [
+/** The name of each {@link Drop}, in order; `new Counters(DROP_REASONS)`. */
+export const DROP_REASONS: readonly string[] = [
   'none',
   'ipShort',
   'ipVersion',
@@ -109,10 +110,10 @@ const NAMES: readonly string[] = [
   'txNoRoute',
 ];
 
-/** How many values {@link Drop} has; `new Counters(DROP_COUNT)`. */
-export const DROP_COUNT = NAMES.length;
+/** How many values {@link Drop} has. */
+export const DROP_COUNT = DROP_REASONS.length;
 
 /** The reason's name for people and tools: `ipShort` for `Drop.IP_SHORT`. */
 export function dropName(drop: Drop): string {
-  return NAMES[drop]!;
+  return DROP_REASONS[drop]!;
 }

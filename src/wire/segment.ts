@@ -84,3 +84,9 @@ export class Segment {
 }
 
 const EMPTY = new Uint8Array(0);
+
+/** A segment that is cut below, or was merged there, counts as what it is on the wire. */
+export function segmentsOnWire(segment: Segment): number {
+  const { dataLength, segmentSize } = segment;
+  return segmentSize > 0 && dataLength > segmentSize ? Math.ceil(dataLength / segmentSize) : 1;
+}

@@ -160,7 +160,7 @@ export class Conversation {
     this.until(() => this.a.connectionCount + this.b.connectionCount === 0, ms);
     for (const side of ['a', 'b'] as const) {
       if (this[side].connectionCount > 0) {
-        const left = [...this[side].connections()].map((tcb) => stateName(tcb.state));
+        const left = [...this[side].tcbs()].map((tcb) => stateName(tcb.state));
         throw new Error(
           `${side} still has ${this[side].connectionCount} connections after ${ms} ms: ${left}`,
         );

@@ -5,7 +5,7 @@ import type { Packet } from './packet.js';
 
 /** What holds for every connection of a host after every event; throws when it does not. */
 export function checkHost(host: Host): void {
-  for (const tcb of host.connections()) {
+  for (const tcb of host.tcbs()) {
     const flight = diff(tcb.sndNxt, tcb.sndUna);
     must(flight >= 0, `SND.UNA =< SND.NXT, not ${flight}`);
     must(

@@ -149,12 +149,12 @@ export class Peer {
 
   /** The one connection that the host has. */
   get tcb(): Tcb {
-    for (const tcb of this.host.connections()) return tcb;
+    for (const tcb of this.host.tcbs()) return tcb;
     throw new Error('the host has no connection');
   }
 
   get state(): string {
-    for (const tcb of this.host.connections()) return stateName(tcb.state);
+    for (const tcb of this.host.tcbs()) return stateName(tcb.state);
     return this.host.timeWaitCount > 0 ? 'TIME_WAIT' : 'CLOSED';
   }
 

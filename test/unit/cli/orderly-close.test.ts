@@ -28,7 +28,7 @@ describe('finsDelivered', () => {
     const connections = [{ state: State.FIN_WAIT_1 }, { state: State.LAST_ACK }];
     let looks = 0;
     await finsDelivered({
-      connections() {
+      tcbs() {
         looks++;
         if (looks === 2) connections.pop();
         if (looks === 3) connections[0]!.state = State.FIN_WAIT_2;

@@ -4,47 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { preferred } from '../../../src/services/connection-page.js';
 import { http } from '../../../src/services/http.js';
 import type { NetModule, ServiceSocket } from '../../../src/services/module.js';
-import type { ConnectionInfo } from '../../../src/stack/connection.js';
 import { Recorder } from '../../../src/stack/recorder.js';
 import { State } from '../../../src/tcp/state.js';
 import { SYN } from '../../../src/wire/segment.js';
+import { INFO } from '../../support/connection-info.js';
 import { connection, segment } from '../stack/segments.js';
 import { serving, talk } from './listen.js';
 import { ask } from './request.js';
-
-const INFO: ConnectionInfo = {
-  state: 'ESTABLISHED',
-  localAddress: '10.7.0.2',
-  localPort: 80,
-  remoteAddress: '10.7.0.1',
-  remotePort: 53122,
-  iss: 4_294_967_290,
-  irs: 1000,
-  sndUna: 4_294_967_291,
-  sndNxt: 10,
-  sndWnd: 64_256,
-  rcvNxt: 1074,
-  rcvWnd: 1_048_576,
-  sndMss: 1448,
-  sndWindowScale: 7,
-  rcvWindowScale: 5,
-  timestamps: true,
-  sack: true,
-  srtt: 0.125,
-  rttvar: 0.0625,
-  rto: 200,
-  cwnd: 14_480,
-  ssthresh: 2_147_483_647,
-  congestionControl: 'newreno',
-  bytesSent: 15,
-  bytesAcked: 0,
-  bytesReceived: 73,
-  segmentsSent: 2,
-  segmentsReceived: 3,
-  retransmits: 0,
-  sendBuffered: 0,
-  receiveBuffered: 0,
-};
 
 /** The service on the kernel's sockets, which claim to be ours. */
 function onOurs(module: NetModule) {

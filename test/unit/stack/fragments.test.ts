@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Counters } from '../../../src/base/counters.js';
 import { Random } from '../../../src/base/random.js';
 import { Fragments } from '../../../src/stack/fragments.js';
-import { DROP_COUNT, Drop, dropName } from '../../../src/wire/drop-reason.js';
+import { DROP_REASONS, Drop, dropName } from '../../../src/wire/drop-reason.js';
 import { Ipv4Header, parseIpv4 } from '../../../src/wire/ipv4.js';
 
 const LIMITS = { maxBytes: 200_000, maxDatagrams: 4, timeout: 30_000 };
@@ -13,7 +13,7 @@ let counters: Counters;
 let fragments: Fragments;
 
 beforeEach(() => {
-  counters = new Counters(DROP_COUNT);
+  counters = new Counters(DROP_REASONS);
   fragments = new Fragments(LIMITS, counters);
 });
 

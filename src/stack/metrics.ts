@@ -1,0 +1,91 @@
+import type { CountersSnapshot } from '../base/counters.js';
+import { State, stateName } from '../tcp/state.js';
+import type { Tcb } from '../tcp/tcb.js';
+
+/** The sockets that the gauges tell of. */
+export interface MeasuredSockets {
+  listeners: number;
+  /** Connections but those in TIME_WAIT. */
+  tcbs: Iterable<Tcb>;
+  timeWaits: number;
+}
+
+/** Each counter's metric, without `tuntcp_` and `_total`, and its HELP line. */
+const COUNTERS: Readonly<
+  Record<Exclude<keyof CountersSnapshot, 'drops'>, readonly [name: string, help: string]>
+> = {
+  ipInReceives: ['ip_packets_received', 'IPv4 packets that arrived, bad ones included.'],
+  ipInDelivers: ['ip_datagrams_delivered', 'Datagrams handed to TCP or ICMP.'],
+  ipOutRequests: ['ip_packets_sent', 'IPv4 packets handed to a link.'],
+  ipInOctets: ['ip_received_bytes', 'Bytes of IPv4 packets that arrived, headers included.'],
+  ipOutOctets: ['ip_sent_bytes', 'Bytes of IPv4 packets handed to a link, headers included.'],
+  ipReasmReqds: ['ip_fragments_received', 'Fragments that arrived for reassembly.'],
+  ipReasmOKs: ['ip_datagrams_reassembled', 'Datagrams put together from fragments.'],
+  ipReasmFails: ['ip_reassembly_failures', 'Datagrams given up before they were complete.'],
+  icmpInMsgs: ['icmp_messages_received', 'ICMP messages that arrived, bad ones included.'],
+  icmpOutMsgs: ['icmp_messages_sent', 'ICMP messages sent.'],
+  icmpInEchos: ['icmp_echo_requests_received', 'Echo requests that arrived.'],
+  icmpOutEchoReps: ['icmp_echo_replies_sent', 'Echo replies sent.'],
+  tcpActiveOpens: ['tcp_active_opens', 'Connections that went from CLOSED to SYN_SENT.'],
+  tcpPassiveOpens: ['tcp_passive_opens', 'Connections that went from LISTEN to SYN_RECEIVED.'],
+  tcpAttemptFails: ['tcp_attempt_failures', 'Handshakes that failed, on either side.'],
+  tcpEstabResets: ['tcp_established_resets', 'Connections that a reset ended.'],
+  tcpInSegs: ['tcp_segments_received', 'Segments that arrived, bad ones included.'],
+  tcpOutSegs: ['tcp_segments_sent', 'Segments sent, without retransmitted ones.'],
+  tcpRetransSegs: ['tcp_segments_retransmitted', 'Segments with retransmitted bytes.'],
+  tcpInErrs: ['tcp_receive_errors', 'Segments dropped because they were malformed.'],
+  tcpOutRsts: ['tcp_resets_sent', 'Segments sent with RST.'],
+  tcpInCsumErrors: ['tcp_checksum_errors', 'Segments dropped because of their checksum.'],
+  tcpListenOverflows: ['tcp_listen_overflows', 'SYNs dropped because a backlog was full.'],
+  tcpChallengeAcks: ['tcp_challenge_acks_sent', 'Challenge ACKs sent (RFC 5961).'],
+  tcpTimeouts: ['tcp_retransmission_timeouts', 'Retransmission timeouts (RFC 6298).'],
+  tcpFastRetransmits: ['tcp_fast_retransmits', 'Retransmissions started by duplicate ACKs.'],
+  tcpDelayedAcks: ['tcp_delayed_acks_sent', 'ACKs sent by the delayed-ACK timer.'],
+  tcpKeepalives: ['tcp_keepalive_probes_sent', 'Keep-alive probes sent.'],
+  tcpZeroWindowProbes: ['tcp_zero_window_probes_sent', 'Zero-window probes sent.'],
+  tcpTimeWaitReused: ['tcp_time_wait_reused', 'TIME_WAITs ended by a new incarnation.'],
+  tcpTimeWaitOverflows: ['tcp_time_wait_overflows', 'TIME_WAITs ended early for want of room.'],
+};
+
+/** Prometheus' text format, version 0.0.4; every line ends with a line feed. */
+export function formatMetrics(counters: CountersSnapshot, sockets: MeasuredSockets): string {
+  const lines: string[] = [];
+  for (const [key, [name, help]] of Object.entries(COUNTERS)) {
+    const metric = `tuntcp_${name}_total`;
+    family(lines, metric, 'counter', help);
+    lines.push(`${metric} ${counters[key as keyof typeof COUNTERS]}`);
+  }
+  family(lines, 'tuntcp_drops_total', 'counter', 'Packets that went no further, by reason.');
+  for (const [reason, count] of Object.entries(counters.drops)) {
+    lines.push(`tuntcp_drops_total{reason="${reason}"} ${count}`);
+  }
+  gauges(lines, sockets);
+  return `${lines.join('\n')}\n`;
+}
+
+function gauges(lines: string[], { listeners, tcbs, timeWaits }: MeasuredSockets): void {
+  const states = new Array<number>(State.TIME_WAIT + 1).fill(0);
+  let unacknowledged = 0;
+  let unread = 0;
+  for (const tcb of tcbs) {
+    states[tcb.state] = states[tcb.state]! + 1;
+    unacknowledged += tcb.sendBuffer.length;
+    unread += tcb.receiveQueue.length;
+  }
+  states[State.TIME_WAIT] = states[State.TIME_WAIT]! + timeWaits;
+  family(lines, 'tuntcp_listeners', 'gauge', 'Sockets in LISTEN.');
+  lines.push(`tuntcp_listeners ${listeners}`);
+  family(lines, 'tuntcp_connections', 'gauge', 'Connections by state.');
+  for (let state = State.SYN_SENT; state <= State.TIME_WAIT; state++) {
+    const label = stateName(state).toLowerCase();
+    lines.push(`tuntcp_connections{state="${label}"} ${states[state]!}`);
+  }
+  family(lines, 'tuntcp_send_buffered_bytes', 'gauge', 'Bytes written and not acknowledged.');
+  lines.push(`tuntcp_send_buffered_bytes ${unacknowledged}`);
+  family(lines, 'tuntcp_receive_buffered_bytes', 'gauge', 'Bytes received and not yet read.');
+  lines.push(`tuntcp_receive_buffered_bytes ${unread}`);
+}
+
+function family(lines: string[], name: string, type: 'counter' | 'gauge', help: string): void {
+  lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+}

@@ -1,0 +1,110 @@
+import { toUint32 } from '../base/seq.js';
+import { receiveWindow } from '../tcp/receiver.js';
+import { stateName } from '../tcp/state.js';
+import { Recovery, type Tcb } from '../tcp/tcb.js';
+import type { TimeWait } from '../tcp/time-wait.js';
+import { formatAddress } from '../wire/ipv4.js';
+import type {
+  ConnectionInfo,
+  ListenerInfo,
+  TimerInfo,
+  TimerName,
+  TimeWaitInfo,
+} from './connection.js';
+import type { HostListener } from './listener.js';
+
+export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
+  return {
+    kind: 'connection',
+    state: stateName(tcb.state),
+    localAddress: formatAddress(tcb.localAddr),
+    localPort: tcb.localPort,
+    remoteAddress: formatAddress(tcb.remoteAddr),
+    remotePort: tcb.remotePort,
+    iss: toUint32(tcb.iss),
+    irs: toUint32(tcb.irs),
+    sndUna: toUint32(tcb.sndUna),
+    sndNxt: toUint32(tcb.sndNxt),
+    sndWnd: tcb.sndWnd,
+    rcvNxt: toUint32(tcb.rcvNxt),
+    rcvWnd: receiveWindow(tcb),
+    sndMss: tcb.sndMss,
+    sndWindowScale: tcb.sndWindowShift,
+    rcvWindowScale: tcb.windowScaleOk ? tcb.rcvWindowShift : 0,
+    timestamps: tcb.timestampsOk,
+    sack: tcb.sackOk,
+    srtt: tcb.srtt === 0 ? null : tcb.srtt,
+    rttvar: tcb.srtt === 0 ? null : tcb.rttvar,
+    rto: tcb.rto,
+    cwnd: tcb.cwnd,
+    ssthresh: tcb.ssthresh,
+    congestionControl: tcb.congestion.name,
+    // Adding 0 makes the -0 that they start from a 0.
+    bytesSent: tcb.bytesSent + 0,
+    bytesRetransmitted: tcb.bytesRetransmitted + 0,
+    bytesAcked: tcb.bytesAcked + 0,
+    bytesReceived: tcb.bytesReceived + 0,
+    segmentsSent: tcb.segmentsSent,
+    segmentsReceived: tcb.segmentsReceived,
+    retransmits: tcb.retransmitted,
+    backoff: tcb.retransmits,
+    duplicateAcks: tcb.dupAcks,
+    recovery: recoveryName(tcb.recovery),
+    flight: tcb.flight,
+    sendBuffered: tcb.sendBuffer.length,
+    receiveBuffered: tcb.receiveQueue.length,
+    outOfOrder: tcb.reassembly.length,
+    noDelay: tcb.noDelay,
+    orphaned: tcb.orphaned,
+    lastSent: tcb.segmentsSent === 0 ? null : now - tcb.sentAt,
+    lastReceived: tcb.segmentsReceived === 0 ? null : now - tcb.heardAt,
+    timers: timersOf(tcb, now),
+  };
+}
+
+function recoveryName(recovery: Recovery): ConnectionInfo['recovery'] {
+  if (recovery === Recovery.OPEN) return 'open';
+  return recovery === Recovery.FAST ? 'fast' : 'loss';
+}
+
+function timersOf(tcb: Tcb, now: number): TimerInfo[] {
+  const deadlines: [TimerName, number][] = [
+    [tcb.persisting ? 'persist' : 'retransmit', tcb.retransmitAt],
+    ['delayedAck', tcb.delayedAckAt],
+    ['keepAlive', tcb.keepAliveAt],
+    ['finWait2', tcb.finWait2At],
+  ];
+  return deadlines
+    .filter(([, at]) => at !== Infinity)
+    .sort(([, a], [, b]) => a - b)
+    .map(([name, at]) => timer(name, at, now));
+}
+
+function timer(name: TimerName, at: number, now: number): TimerInfo {
+  return { name, remaining: Math.max(0, at - now) };
+}
+
+export function listenerInfo(listener: HostListener): ListenerInfo {
+  return {
+    kind: 'listener',
+    state: 'LISTEN',
+    localAddress: listener.address,
+    localPort: listener.port,
+    pending: listener.pending.size,
+    backlog: listener.backlog,
+  };
+}
+
+export function timeWaitInfo(record: TimeWait, now: number): TimeWaitInfo {
+  return {
+    kind: 'timeWait',
+    state: 'TIME_WAIT',
+    localAddress: formatAddress(record.localAddr),
+    localPort: record.localPort,
+    remoteAddress: formatAddress(record.remoteAddr),
+    remotePort: record.remotePort,
+    sndNxt: toUint32(record.sndNxt),
+    rcvNxt: toUint32(record.rcvNxt),
+    timers: [timer('timeWait', record.expires, now)],
+  };
+}
