@@ -11,6 +11,9 @@ Commands:
   serve     bring up a device and serve echo, discard, daytime, chargen and http on it
   nc        netcat over this TCP: connect, or listen with -l
   run       run a command in a network namespace with this TCP on the other side; no root needed
+  ss        list the sockets of a running tuntcp serve
+  stat      print its counters
+  top       watch both live
   doctor    say what this machine lacks, and the line that fixes it
 
 Options:
@@ -50,6 +53,12 @@ async function load(name: string): Promise<Command | null> {
       return (await import('./nc.js')).nc;
     case 'run':
       return (await import('./run.js')).run;
+    case 'ss':
+      return (await import('./ss.js')).ss;
+    case 'stat':
+      return (await import('./stat.js')).stat;
+    case 'top':
+      return (await import('./top.js')).top;
     case 'doctor':
       return (await import('./doctor.js')).doctor;
     default:

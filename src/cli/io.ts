@@ -8,11 +8,12 @@ export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'EPIPE';
 export interface Terminal extends Writable {
   isTTY?: boolean;
   columns?: number;
+  rows?: number;
 }
 
 /** All that a command touches, so that a test can stand in for the world. */
 export interface Io {
-  readonly stdin: Readable & { isTTY?: boolean };
+  readonly stdin: Readable & { isTTY?: boolean; setRawMode?(on: boolean): unknown };
   readonly stdout: Terminal;
   readonly stderr: Terminal;
   readonly env: NodeJS.ProcessEnv;

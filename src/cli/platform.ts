@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Link } from '../link/link.js';
 import type { NetModule, ServiceSocket } from '../services/module.js';
 import type { Trace } from '../tcp/trace.js';
+import type { StackView } from './control/questions.js';
 import type { Facts } from './facts.js';
 
 /** A socket as the commands use it; `node:net`'s and ours. */
@@ -18,6 +19,7 @@ export interface HostNet extends NetModule {
 /** A running host. */
 export interface Host {
   readonly net: HostNet;
+  readonly view: StackView;
   /** Ends all connections with FIN, waits for them for a while, and closes the link. */
   close(): Promise<void>;
 }
@@ -71,7 +73,7 @@ export const systemPlatform: Platform = {
       await finsDelivered(stack.host);
       await stack.close();
     };
-    return { net, close };
+    return { net, view: stack.host, close };
   },
   async facts() {
     const { readFacts } = await import('./facts.js');

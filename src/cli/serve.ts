@@ -10,8 +10,13 @@ import {
 } from './arguments.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
+import { networkId } from './control/directory.js';
+import type { StackView } from './control/questions.js';
+import { questionsTo } from './control/questions.js';
+import { openControl, refuseSecond } from './control/stacks.js';
 import type { Io } from './io.js';
 import { jsonRecorder, liveRecorder } from './live.js';
+import { startMetricsServer } from './metrics-server.js';
 import type { RunningServices, ServiceOptions } from './services.js';
 import { startServices } from './services.js';
 import { closeHost, StopRequests } from './shutdown.js';
@@ -25,6 +30,7 @@ http 80. Needs CAP_NET_ADMIN, or a persistent device that you own; tuntcp run ne
       --device NAME             name of the device (the kernel picks tun0 or the next)
 ${HOST_HELP}
       --http PORT               port of the http service (80)
+      --metrics PORT            metrics for Prometheus, on the kernel's 127.0.0.1 alone
       --dir DIR                 serve these files; what / shows without is then at /connection
   -v, --verbose                 print a line for each connection that opens or closes
       --ladder                  print every segment, with our state beside it
@@ -33,7 +39,7 @@ ${HOST_HELP}
 
 http: / shows you your own connection, /bytes/N is N bytes (byte i is i mod 251), and a POST to /sum
 is answered with length and SHA-256. Ctrl-C closes all connections with FIN and removes the device;
-a second one does not wait. Exit status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
+a second one does not wait. Meanwhile tuntcp ss, stat and top show what goes on in it. Exit status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
 `;
 
 export const serve: Command = { help: HELP, run };
@@ -43,6 +49,7 @@ async function run(argv: string[], io: Io): Promise<number> {
     ...HOST_OPTIONS,
     device: { type: 'string' },
     http: { type: 'string', default: '80' },
+    metrics: { type: 'string' },
     dir: { type: 'string' },
     verbose: { type: 'boolean', short: 'v', default: false },
     ladder: { type: 'boolean', default: false },
@@ -51,7 +58,9 @@ async function run(argv: string[], io: Io): Promise<number> {
   if (positionals.length > 0) throw new UsageError(`unexpected argument '${positionals[0]}'`);
   const settings = hostSettings(values);
   const httpPort = port(values.http, '--http');
+  const metricsPort = values.metrics === undefined ? null : port(values.metrics, '--metrics');
   const dir = values.dir === undefined ? null : directory(values.dir);
+  if (values.device !== undefined) await refuseSecond(io.env, values.device);
   const { recorder, finish } = recorderFor(io, values);
   const stop = new StopRequests(io);
   try {
@@ -62,8 +71,9 @@ async function run(argv: string[], io: Io): Promise<number> {
       const host = await io.platform.host(link, settings.address, recorder);
       const watch = values.verbose ? watcher(io, values.json) : undefined;
       const services = await startServices(host.net, { recorder, dir, httpPort, watch });
+      const views = await openViews(io, host.view, link.name, settings, metricsPort);
       announce(io, values.json, link.name, settings, services);
-      const reason = await Promise.race([stop.first, link.lost]);
+      const reason = await Promise.race([stop.first, link.lost]).finally(views.close);
       services.close();
       if (values.json) write(io, { event: 'stopping', reason });
       const impatient = stop.second.then(() => 130);
@@ -77,6 +87,37 @@ async function run(argv: string[], io: Io): Promise<number> {
   } finally {
     stop.release();
   }
+}
+
+/** The ways to look in from outside: the control socket, and metrics by http. */
+async function openViews(
+  io: Io,
+  stack: StackView,
+  device: string,
+  settings: { address: string },
+  metricsPort: number | null,
+): Promise<{ close(): void }> {
+  const metrics =
+    metricsPort === null ? null : await startMetricsServer(metricsPort, () => stack.metrics());
+  const identity = {
+    device,
+    pid: process.pid,
+    network: networkId(),
+    address: bare(settings.address),
+  };
+  const control = await openControl(io.env, device, questionsTo(stack, identity)).catch(
+    (error: Error) => {
+      // Nobody can look in, but the services do without.
+      io.stderr.write(`tuntcp serve: no control socket: ${error.message}\n`);
+      return null;
+    },
+  );
+  return {
+    close: () => {
+      metrics?.close();
+      control?.close();
+    },
+  };
 }
 
 function recorderFor(io: Io, values: { ladder: boolean; json: boolean }) {

@@ -1,6 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +34,8 @@ const isRoot = process.getuid?.() === 0;
 export class Namespace {
   readonly #holder: ChildProcess;
   readonly #running = new Set<Running>();
+  /** Control sockets of the stacks in here, which would meet those of other namespaces. */
+  readonly #runtimeDirectory = mkdtempSync(join(tmpdir(), 'tuntcp-test-'));
 
   private constructor(holder: ChildProcess) {
     this.#holder = holder;
@@ -62,6 +67,7 @@ export class Namespace {
         ...process.env,
         PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
         LC_ALL: 'C',
+        XDG_RUNTIME_DIR: this.#runtimeDirectory,
         no_proxy: '*',
       },
     });
@@ -125,6 +131,7 @@ export class Namespace {
     const gone = once(this.#holder, 'close');
     this.#holder.stdin?.end();
     await gone;
+    rmSync(this.#runtimeDirectory, { recursive: true, force: true });
   }
 }
 

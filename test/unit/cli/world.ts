@@ -1,11 +1,16 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import type { Facts } from '../../../src/cli/facts.js';
 import type { Io, StopReason } from '../../../src/cli/io.js';
 import type { DeviceOptions, HostNet, SpawnOptions } from '../../../src/cli/platform.js';
 import type { Link } from '../../../src/link/link.js';
+import { VirtualRuntime } from '../../../src/runtime/virtual.js';
 import type { ServiceServer } from '../../../src/services/module.js';
+import { Host } from '../../../src/stack/host.js';
 
 /** Collects what a command prints, and lets a test wait for a part of it. */
 export class Screen extends Writable {
@@ -37,6 +42,17 @@ export const HEALTHY: Facts = {
   offload: true,
 };
 
+let directory: string | null = null;
+
+/** One for this process, gone when it ends. */
+function runtimeDirectory(): string {
+  if (directory !== null) return directory;
+  const made = mkdtempSync(join(tmpdir(), 'tuntcp-test-'));
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  directory = made;
+  return made;
+}
+
 /**
  * A machine without devices: hosts listen on free ports of the loopback, and {@link World.port} says
  * which one stands for a port of the host.
@@ -45,7 +61,7 @@ export class World implements Io {
   readonly stdin = new PassThrough();
   readonly stdout = new Screen();
   readonly stderr = new Screen();
-  readonly env: NodeJS.ProcessEnv = {};
+  readonly env: NodeJS.ProcessEnv = { XDG_RUNTIME_DIR: runtimeDirectory() };
   facts: Facts = HEALTHY;
   openError: Error | null = null;
   /** The host does not manage to close. */
@@ -54,6 +70,8 @@ export class World implements Io {
   loseDevice: (error: Error) => void = () => {};
   readonly opened: DeviceOptions[] = [];
   readonly spawned: SpawnOptions[] = [];
+  /** What the commands on a running stack see. */
+  readonly host = new Host({ runtime: new VirtualRuntime(1) });
   linksOpen = 0;
   hostsOpen = 0;
   readonly #ports = new Map<number, number>();
@@ -98,7 +116,7 @@ export class World implements Io {
     host: async (link) => {
       this.hostsOpen++;
       link.open({ receive: () => {}, writable: () => {}, closed: () => {} });
-      return { net: this.#net, close: () => this.#closeHost() };
+      return { net: this.#net, view: this.host, close: () => this.#closeHost() };
     },
     facts: async () => this.facts,
   };

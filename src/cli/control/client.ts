@@ -1,0 +1,115 @@
+import { createConnection, type Socket } from 'node:net';
+import type { Answers, ControlAnswer } from './protocol.js';
+
+/** Ms for a connection and for an answer. */
+const PATIENCE = 5_000;
+/** Characters of an answer. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+interface Waiting {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+}
+
+/** Asks a running stack by its control socket. */
+export class ControlClient {
+  readonly #socket: Socket;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #patience: number;
+  #lastId = 0;
+  #chunks: string[] = [];
+  #length = 0;
+
+  private constructor(socket: Socket, patience: number) {
+    this.#socket = socket;
+    this.#patience = patience;
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => this.#read(chunk));
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('close', () => this.#fail(new Error('the stack has ended, or cut us off')));
+  }
+
+  /**
+   * Rejects with Node's `code`: ECONNREFUSED when the socket is stale, ENOENT when there is none,
+   * ETIMEDOUT when nobody accepts. `patience`: ms for this and for each answer.
+   */
+  static connect(path: string, patience = PATIENCE): Promise<ControlClient> {
+    return new Promise((resolve, reject) => {
+      const socket = createConnection(path);
+      const late = setTimeout(() => {
+        reject(Object.assign(new Error('nobody accepts'), { code: 'ETIMEDOUT' }));
+        socket.destroy();
+      }, patience);
+      socket.once('error', (error) => {
+        clearTimeout(late);
+        reject(error);
+      });
+      socket.once('connect', () => {
+        clearTimeout(late);
+        resolve(new ControlClient(socket, patience));
+      });
+    });
+  }
+
+  /** Rejects when the stack has ended, says no, or does not answer in time. */
+  async ask<K extends keyof Answers>(what: K): Promise<Answers[K]> {
+    const id = ++this.#lastId;
+    let late: NodeJS.Timeout | undefined;
+    try {
+      return (await new Promise<unknown>((resolve, reject) => {
+        this.#waiting.set(id, { resolve, reject });
+        late = setTimeout(() => reject(new Error('the stack does not answer')), this.#patience);
+        if (this.#socket.destroyed) this.#fail(new Error('the stack has ended'));
+        else this.#socket.write(`${JSON.stringify({ id, ask: what })}\n`);
+      })) as Answers[K];
+    } finally {
+      clearTimeout(late);
+      this.#waiting.delete(id);
+    }
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #read(chunk: string): void {
+    let from = 0;
+    for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
+      this.#chunks.push(chunk.slice(from, end));
+      const line = this.#chunks.join('');
+      this.#chunks = [];
+      this.#length = 0;
+      this.#take(line);
+      from = end + 1;
+    }
+    this.#length += chunk.length - from;
+    if (this.#length > MAX_ANSWER) {
+      this.#fail(new Error('the answer is too long'));
+      this.#socket.destroy();
+      return;
+    }
+    if (from < chunk.length) this.#chunks.push(chunk.slice(from));
+  }
+
+  #take(line: string): void {
+    let answer: ControlAnswer;
+    try {
+      answer = JSON.parse(line);
+    } catch {
+      this.#fail(new Error('what answers is no tuntcp'));
+      this.#socket.destroy();
+      return;
+    }
+    if ('answer' in answer) {
+      this.#waiting.get(answer.id)?.resolve(answer.answer);
+      return;
+    }
+    const error = new Error(answer.error);
+    if (answer.id === null) this.#fail(error);
+    else this.#waiting.get(answer.id)?.reject(error);
+  }
+
+  #fail(error: Error): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+  }
+}

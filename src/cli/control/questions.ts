@@ -1,0 +1,36 @@
+import type { CountersSnapshot } from '../../base/counters.js';
+import type { SocketInfo } from '../../stack/connection.js';
+import type { Answers, Identity } from './protocol.js';
+
+/** Sockets in one answer: what is written down in a few ms, for meanwhile no packet moves. */
+const MAX_SOCKETS = 4096;
+
+/** What a stack tells of itself; `Host` has it. */
+export interface StackView {
+  connections(): Iterable<SocketInfo>;
+  readonly counters: { snapshot(): CountersSnapshot };
+  /** Connections that exist, in TIME_WAIT or not. */
+  readonly connectionCount: number;
+  metrics(): string;
+}
+
+/** The answers of a stack to everything that can be asked. */
+export function questionsTo(
+  stack: StackView,
+  identity: Identity,
+): { [K in keyof Answers]: () => Answers[K] } {
+  return {
+    identity: () => identity,
+    counters: () => stack.counters.snapshot(),
+    sockets: () => {
+      const sockets: SocketInfo[] = [];
+      let connections = 0;
+      for (const socket of stack.connections()) {
+        if (sockets.length === MAX_SOCKETS) break;
+        sockets.push(socket);
+        if (socket.kind !== 'listener') connections++;
+      }
+      return { sockets, omitted: stack.connectionCount - connections };
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import type { CountersSnapshot } from '../base/counters.js';
+
+type CounterName = Exclude<keyof CountersSnapshot, 'drops'>;
+
+/** Each counter in the words of `netstat -s`, where it has them. */
+const SECTIONS: readonly (readonly [string, Readonly<Partial<Record<CounterName, string>>>])[] = [
+  [
+    'Ip',
+    {
+      ipInReceives: 'total packets received',
+      ipInDelivers: 'incoming packets delivered',
+      ipOutRequests: 'requests sent out',
+      ipInOctets: 'bytes received',
+      ipOutOctets: 'bytes sent out',
+      ipReasmReqds: 'reassemblies required',
+      ipReasmOKs: 'packets reassembled ok',
+      ipReasmFails: 'packet reassemblies failed',
+    },
+  ],
+  [
+    'Icmp',
+    {
+      icmpInMsgs: 'ICMP messages received',
+      icmpInEchos: 'echo requests',
+      icmpOutMsgs: 'ICMP messages sent',
+      icmpOutEchoReps: 'echo replies',
+    },
+  ],
+  [
+    'Tcp',
+    {
+      tcpActiveOpens: 'active connection openings',
+      tcpPassiveOpens: 'passive connection openings',
+      tcpAttemptFails: 'failed connection attempts',
+      tcpEstabResets: 'connection resets received',
+      tcpInSegs: 'segments received',
+      tcpOutSegs: 'segments sent out',
+      tcpRetransSegs: 'segments retransmitted',
+      tcpInErrs: 'bad segments received',
+      tcpOutRsts: 'resets sent',
+    },
+  ],
+];
+
+/** As `netstat -s` has them: only those that are not zero. */
+const EXTENSIONS: Readonly<Partial<Record<CounterName, string>>> = {
+  tcpInCsumErrors: 'segments with a wrong checksum',
+  tcpListenOverflows: 'times the backlog of a listener overflowed',
+  tcpChallengeAcks: 'challenge ACKs sent',
+  tcpTimeouts: 'retransmission timeouts',
+  tcpFastRetransmits: 'fast retransmits',
+  tcpDelayedAcks: 'delayed acks sent',
+  tcpKeepalives: 'keep-alive probes sent',
+  tcpZeroWindowProbes: 'zero-window probes sent',
+  tcpTimeWaitReused: 'time wait sockets reused by a new incarnation',
+  tcpTimeWaitOverflows: 'time wait sockets ended early for want of room',
+};
+
+/** Lines in the manner of `netstat -s`; a section `Drops` has the reasons that have occurred. */
+export function statisticsLines(counters: CountersSnapshot): string[] {
+  const lines: string[] = [];
+  const section = (name: string, entries: (readonly [string, number])[]) => {
+    if (entries.length === 0) return;
+    lines.push(`${name}:`, ...entries.map(([words, count]) => `    ${count} ${words}`));
+  };
+  const counted = (names: Readonly<Partial<Record<CounterName, string>>>) =>
+    Object.entries(names).map(([name, words]) => [words, counters[name as CounterName]] as const);
+  for (const [name, names] of SECTIONS) section(name, counted(names));
+  section(
+    'TcpExt',
+    counted(EXTENSIONS).filter(([, count]) => count > 0),
+  );
+  section(
+    'Drops',
+    Object.entries(counters.drops).filter(([, count]) => count > 0),
+  );
+  return lines;
+}

@@ -1,0 +1,181 @@
+import { wantsColour } from '../stack/ladder.js';
+import { parse, seconds } from './arguments.js';
+import type { Command } from './command.js';
+import { UsageError } from './command.js';
+import type { ControlClient } from './control/client.js';
+import type { Identity } from './control/protocol.js';
+import { connectToStack } from './control/stacks.js';
+import type { Io } from './io.js';
+import { type Rates, ratesBetween, type Sample } from './rates.js';
+import { shortState } from './socket-table.js';
+import { topLines } from './top-screen.js';
+
+const HELP = `Usage: tuntcp top [OPTIONS]
+
+Shows a running tuntcp serve live: throughput with its history, what is retransmitted and dropped,
+and the connections, the busiest first. q or Ctrl-C ends it. Without a terminal it prints once.
+Packets and bytes of the stack are those of IPv4 and may be larger than the MTU where the kernel cuts
+and merges them; In and Out of a connection are payload.
+
+      --device NAME             the stack to ask, when several run
+      --interval SECONDS        time between two looks, 0.1 to 60 (1)
+      --json                    print one JSON object per look, without end
+  -h, --help                    print this and exit
+
+NO_COLOR is honoured. Exit status: 0 done, 1 no such stack or it has ended, 2 wrong usage.
+`;
+
+export const top: Command = { help: HELP, run };
+
+const ENTER = '\x1b[?1049h\x1b[?25l';
+const LEAVE = '\x1b[?25h\x1b[?1049l';
+const HOME = '\x1b[H';
+const CLEAR_LINE = '\x1b[K';
+const CLEAR_BELOW = '\x1b[J';
+const REVERSE = '\x1b[7m';
+const RESET = '\x1b[0m';
+/** More looks than a terminal is wide are not kept. */
+const HISTORY = 1000;
+
+async function run(argv: string[], io: Io): Promise<number> {
+  const { values, positionals } = parse(argv, {
+    device: { type: 'string' },
+    interval: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+  });
+  if (positionals.length > 0) throw new UsageError(`unexpected argument '${positionals[0]}'`);
+  const interval = seconds(values.interval, '--interval');
+  if (interval < 100 || interval > 60_000) throw new UsageError('--interval must be 0.1 to 60');
+  const client = await connectToStack(io.env, values.device);
+  try {
+    if (values.json) await watch(client, io, interval, jsonLook(io));
+    else if (io.stdout.isTTY) await onScreen(client, io, interval);
+    else await once(client, io, interval);
+    return 0;
+  } finally {
+    client.close();
+  }
+}
+
+async function take(client: ControlClient): Promise<Sample> {
+  const counters = await client.ask('counters');
+  const { sockets } = await client.ask('sockets');
+  return { at: Date.now(), counters, sockets };
+}
+
+/** Two looks make one screen. */
+async function once(client: ControlClient, io: Io, interval: number): Promise<void> {
+  const identity = await client.ask('identity');
+  const before = await take(client);
+  const ended = new Ending(io, false);
+  await ended.wait(interval);
+  ended.release();
+  const after = await take(client);
+  const size = { columns: io.stdout.columns ?? 100, rows: Infinity };
+  const lines = topLines(identity, [ratesBetween(before, after)], after.sockets, size);
+  io.stdout.write(`${lines.join('\n')}\n`);
+}
+
+async function onScreen(client: ControlClient, io: Io, interval: number): Promise<void> {
+  const identity = await client.ask('identity');
+  const history: Rates[] = [];
+  io.stdout.write(ENTER);
+  try {
+    await watch(client, io, interval, (rates, sample) => {
+      history.push(rates);
+      if (history.length > HISTORY) history.shift();
+      io.stdout.write(draw(io, identity, history, sample));
+    });
+  } finally {
+    io.stdout.write(LEAVE);
+  }
+}
+
+function draw(io: Io, identity: Identity, history: readonly Rates[], sample: Sample): string {
+  const size = { columns: io.stdout.columns ?? 80, rows: io.stdout.rows ?? 24 };
+  const colour = wantsColour(io.stdout, io.env);
+  const lines = topLines(identity, history, sample.sockets, size).slice(0, size.rows - 1);
+  const styled = lines.map((line, i) =>
+    colour && i === 0 ? `${REVERSE}${line.padEnd(size.columns)}${RESET}` : line,
+  );
+  return `${HOME}${styled.map((line) => `${line}${CLEAR_LINE}\r\n`).join('')}${CLEAR_BELOW}`;
+}
+
+function jsonLook(io: Io) {
+  return (rates: Rates, { at, sockets }: Sample): void => {
+    const states: Record<string, number> = {};
+    for (const { state } of sockets) {
+      states[shortState(state)] = (states[shortState(state)] ?? 0) + 1;
+    }
+    const connections = rates.connections.map(({ info, ...rate }) => {
+      const { state, localAddress, localPort, remoteAddress, remotePort } = info;
+      return { state, localAddress, localPort, remoteAddress, remotePort, ...rate };
+    });
+    io.stdout.write(`${JSON.stringify({ at, ...rates, states, connections })}\n`);
+  };
+}
+
+/** Looks until it is asked to end. Rejects when the stack ends. */
+async function watch(
+  client: ControlClient,
+  io: Io,
+  interval: number,
+  look: (rates: Rates, sample: Sample) => void,
+): Promise<void> {
+  const ending = new Ending(io, true);
+  try {
+    let before = await take(client);
+    look(ratesBetween(before, before), before);
+    while (!(await ending.wait(interval))) {
+      const after = await take(client);
+      look(ratesBetween(before, after), after);
+      before = after;
+    }
+  } finally {
+    ending.release();
+  }
+}
+
+/** Waits for q, Ctrl-C and the like; with `keys` the terminal is in raw mode until `release`. */
+class Ending {
+  #over = false;
+  #wake: () => void = () => {};
+  readonly #undo: (() => void)[];
+
+  constructor(io: Io, keys: boolean) {
+    const end = () => {
+      this.#over = true;
+      this.#wake();
+    };
+    this.#undo = [io.onStop(end)];
+    const { stdin } = io;
+    if (!keys || !stdin.isTTY) return;
+    const onKey = (chunk: Buffer) => {
+      // Ctrl-C is a key in raw mode.
+      if (chunk.includes('q') || chunk.includes('Q') || chunk.includes('\x03')) end();
+    };
+    stdin.setRawMode?.(true);
+    stdin.on('data', onKey);
+    this.#undo.push(() => {
+      stdin.off('data', onKey);
+      stdin.pause();
+      stdin.setRawMode?.(false);
+    });
+  }
+
+  /** True when it is over; else false after `ms`. */
+  async wait(ms: number): Promise<boolean> {
+    if (this.#over) return true;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, ms);
+    });
+    clearTimeout(timer);
+    return this.#over;
+  }
+
+  release(): void {
+    for (const undo of this.#undo) undo();
+  }
+}
