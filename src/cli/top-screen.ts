@@ -14,7 +14,7 @@ const LABEL = 33;
 
 /** The latest `width` values as bars, the highest of them a full one; short histories stay right. */
 export function sparkline(values: readonly number[], width: number): string {
-  const shown = values.slice(-width);
+  const shown = values.slice(Math.max(0, values.length - width));
   const highest = Math.max(...shown, 0);
   const bars = shown.map((value) => {
     if (highest === 0) return BARS[0];

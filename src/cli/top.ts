@@ -7,15 +7,14 @@ import type { Identity } from './control/protocol.js';
 import { connectToStack } from './control/stacks.js';
 import type { Io } from './io.js';
 import { type Rates, ratesBetween, type Sample } from './rates.js';
-import { shortState } from './socket-table.js';
 import { topLines } from './top-screen.js';
 
 const HELP = `Usage: tuntcp top [OPTIONS]
 
 Shows a running tuntcp serve live: throughput with its history, what is retransmitted and dropped,
 and the connections, the busiest first. q or Ctrl-C ends it. Without a terminal it prints once.
-Packets and bytes of the stack are those of IPv4 and may be larger than the MTU where the kernel cuts
-and merges them; In and Out of a connection are payload.
+Packets and bytes of the stack are those of IPv4, as large as they cross the device; In and Out of a
+connection are payload.
 
       --device NAME             the stack to ask, when several run
       --interval SECONDS        time between two looks, 0.1 to 60 (1)
@@ -105,7 +104,7 @@ function jsonLook(io: Io) {
   return (rates: Rates, { at, sockets }: Sample): void => {
     const states: Record<string, number> = {};
     for (const { state } of sockets) {
-      states[shortState(state)] = (states[shortState(state)] ?? 0) + 1;
+      states[state] = (states[state] ?? 0) + 1;
     }
     const connections = rates.connections.map(({ info, ...rate }) => {
       const { state, localAddress, localPort, remoteAddress, remotePort } = info;

@@ -34,7 +34,8 @@ export function startControlServer(
   { stalled = STALLED, idle = IDLE }: Patience = {},
 ): Promise<ControlServer> {
   const clients = new Set<Socket>();
-  const server = createServer((socket) => {
+  // What was asked before a half-close is still answered.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     clients.add(socket);
     socket.once('close', () => clients.delete(socket));
     serveClient(socket, questions, stalled, idle);
@@ -77,6 +78,7 @@ function serveClient(socket: Socket, questions: Questions, stalled: number, idle
   let input = '';
   /** An answer is on its way, and no further request is looked at. */
   let busy = false;
+  let inputEnded = false;
   let impatience: NodeJS.Timeout | undefined;
 
   const next = (): void => {
@@ -88,7 +90,8 @@ function serveClient(socket: Socket, questions: Questions, stalled: number, idle
       return;
     }
     if (end < 0) {
-      socket.resume();
+      if (inputEnded) socket.end();
+      else socket.resume();
       return;
     }
     const line = input.slice(0, end);
@@ -126,6 +129,10 @@ function serveClient(socket: Socket, questions: Questions, stalled: number, idle
     input += chunk;
     if (busy) socket.pause();
     else next();
+  });
+  socket.on('end', () => {
+    inputEnded = true;
+    if (!busy) next();
   });
 }
 

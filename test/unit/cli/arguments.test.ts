@@ -14,7 +14,7 @@ describe('tuntcp', () => {
     expect([help.code, help.err]).toEqual([0, '']);
     expect(help.out).toMatch(/^Usage: tuntcp COMMAND/);
     expect((await tuntcp('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
-    for (const command of ['serve', 'nc', 'run', 'doctor']) {
+    for (const command of ['serve', 'nc', 'run', 'ss', 'stat', 'top', 'doctor']) {
       expect(help.out).toContain(`\n  ${command} `);
       const own = await tuntcp(command, '--help');
       expect([own.code, own.err]).toEqual([0, '']);
@@ -45,6 +45,10 @@ describe('tuntcp', () => {
     [['serve', '--address', '10.7.0.1/24'], /--host and --address must differ/],
     [['serve', '--dir', '/nowhere/at/all'], /--dir \/nowhere\/at\/all: no such directory/],
     [['serve', 'extra'], /unexpected argument 'extra'/],
+    [['serve', '--metrics', '0'], /--metrics must be 1 to 65535, not '0'/],
+    [['ss', 'port', '80'], "tuntcp ss: unexpected argument 'port'; see tuntcp ss --help"],
+    [['stat', '-s'], "tuntcp stat: unknown option '-s'; see tuntcp stat --help"],
+    [['top', '--interval', '0'], 'tuntcp top: --interval must be 0.1 to 60; see tuntcp top --help'],
     [['nc', '10.7.0.1'], 'tuntcp nc: takes HOST and PORT; see tuntcp nc --help'],
     [['nc', '-l', 'x', '9'], 'tuntcp nc: takes PORT; see tuntcp nc --help'],
     [['nc', '-l', '0'], /the port must be 1 to 65535, not '0'/],
