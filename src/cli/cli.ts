@@ -28,7 +28,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   if (name === '--version' || name === '-V') return print(io, `${version()}\n`);
   const command = await load(name);
   if (command === null) {
-    const problem = name === '' ? 'which command?' : `unknown command or option '${name}'`;
+    const problem = name === '' ? 'no command given' : `unknown command or option '${name}'`;
     return complain(io, 'tuntcp', new UsageError(problem));
   }
   const ownArguments = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
