@@ -276,6 +276,8 @@ export class Host implements Transport {
     this.#fragments.expire(now);
     this.#tcp.runTimers(now);
     this.#busy = false;
+    // A probe may point into a send buffer, which is its user's again once users are told.
+    this.#interfaces.flush();
     this.#settle();
   }
 

@@ -284,25 +284,41 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   // The end of a batch.
 
-  /** Tells users, sends, sets timers: once for each connection that something happened to. */
+  /**
+   * Tells users, sends, sets timers: once for each connection that something happened to. All users
+   * are told before anything is sent, since what they do to any connection may free the bytes that
+   * a batch points to.
+   */
   settle(now: number): void {
     while (this.#dirty.length > 0) {
+      this.#tellUsers();
       const settling = this.#dirty;
       this.#dirty = this.#settling;
       this.#settling = settling;
       for (let i = 0; i < settling.length; i++) this.#settleOne(settling[i]!, now);
       settling.length = 0;
+      this.interfaces.flush();
+    }
+  }
+
+  /** Until nothing is left to tell: users may cause news for connections that had their turn. */
+  #tellUsers(): void {
+    const dirty = this.#dirty;
+    for (let told = true; told; ) {
+      told = false;
+      for (let i = 0; i < dirty.length; i++) {
+        if (dirty[i]!.events === 0) continue;
+        told = true;
+        try {
+          this.#deliver(dirty[i]!);
+        } catch (error) {
+          this.onUserError(error);
+        }
+      }
     }
   }
 
   #settleOne(tcb: Tcb, now: number): void {
-    while (tcb.events !== 0) {
-      try {
-        this.#deliver(tcb);
-      } catch (error) {
-        this.onUserError(error);
-      }
-    }
     tcb.dirty = false;
     output(tcb, now);
     this.#hold(tcb);
