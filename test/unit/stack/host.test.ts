@@ -163,6 +163,33 @@ describe('the end of a host', () => {
     expect(c.runtime.held).toBe(0);
   });
 
+  conversation('close() within a handler resets once the handler is done', {}, (c) => {
+    c.establish();
+    let closedWithin = false;
+    c.userA.readable = () => {
+      c.a.close();
+      closedWithin = c.userA.isClosed;
+    };
+    c.userB.write('x');
+    c.run(100);
+    expect(closedWithin).toBe(false);
+    expect(c.userA.events).toEqual(['established', 'closed']);
+    expect(c.userB.events).toEqual(['established', 'closed ECONNRESET']);
+    expect(c.a.connectionCount).toBe(0);
+    expect(c.runtime.held).toBe(0);
+  });
+
+  test('a closed host neither listens nor connects', () => {
+    const host = lonely();
+    host.close();
+    expect(() => host.listen({ port: 80 }, NOBODY)).toThrowError(
+      expect.objectContaining({ code: 'EADDRNOTAVAIL' }),
+    );
+    expect(() =>
+      host.connect({ remoteAddress: '10.0.0.1', remotePort: 80 }, new User()),
+    ).toThrowError(expect.objectContaining({ code: 'ENETUNREACH' }));
+  });
+
   test('a link that ends takes its connections with it', () => {
     const runtime = new VirtualRuntime(1);
     const [link] = memoryPair({ runtime });
@@ -174,6 +201,9 @@ describe('the end of a host', () => {
     runtime.run(20);
     expect(user.events).toEqual(['closed ENETDOWN']);
     expect(host.connectionCount).toBe(0);
+    expect(() =>
+      host.connect({ remoteAddress: '10.0.0.1', remotePort: 80 }, new User()),
+    ).toThrowError(expect.objectContaining({ code: 'ENETUNREACH' }));
   });
 
   test('hold and release count', () => {
