@@ -133,7 +133,7 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   // Second, check the RST bit.
   if ((flags & RST) !== 0) return arrivesReset(tcb, segment, now);
   // Fourth, check the SYN bit. (Third, security, is not used.)
-  if ((flags & SYN) !== 0) return arrivesSyn(tcb, now);
+  if ((flags & SYN) !== 0) return arrivesSyn(tcb, segment, now);
   // Fifth, check the ACK field.
   if ((flags & ACK) === 0) return Drop.TCP_NO_ACK_BIT;
   tcb.heardAt = now;
@@ -167,25 +167,31 @@ function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
 function rejectUnacceptable(tcb: Tcb, segment: Segment, now: number): Drop {
   const { flags } = segment;
   if ((flags & RST) !== 0) return Drop.TCP_BAD_RST;
-  if (
-    tcb.state === State.SYN_RECEIVED &&
-    (flags & (SYN | ACK)) === SYN &&
-    segment.seq === tcb.irs
-  ) {
-    // The peer has not seen our SYN,ACK: it goes out again at once.
-    retransmitSyn(tcb);
-    return Drop.NONE;
-  }
+  if (isSynAgain(tcb, segment)) return arrivesSynAgain(tcb, segment, now);
   tcb.ackNow = true;
   const closed = tcb.rcvAdv === tcb.rcvNxt;
   if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0 && (flags & SYN) === 0) {
     tcb.heardAt = now;
     arrivesAck(tcb, segment, now);
     if (tcb.state !== State.CLOSED) arrivesUrgent(tcb, segment);
-  } else if (tcb.state === State.SYN_RECEIVED && (flags & ACK) !== 0) {
-    // A simultaneous open ends with SYN,ACK crossing SYN,ACK: the SYN is old, the ACK is news.
-    if (segment.seq === tcb.irs && segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
   }
+  return Drop.TCP_UNACCEPTABLE_SEQ;
+}
+
+/** The SYN that brought us to SYN_RECEIVED, once more; text behind it may reach into the window. */
+function isSynAgain(tcb: Tcb, segment: Segment): boolean {
+  return tcb.state === State.SYN_RECEIVED && (segment.flags & SYN) !== 0 && segment.seq === tcb.irs;
+}
+
+function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
+  if ((segment.flags & ACK) === 0) {
+    // The peer has not seen our SYN,ACK: it goes out again at once.
+    retransmitSyn(tcb);
+    return Drop.NONE;
+  }
+  tcb.ackNow = true;
+  // A simultaneous open ends with SYN,ACK crossing SYN,ACK: the SYN is old, the ACK is news.
+  if (segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
   return Drop.TCP_UNACCEPTABLE_SEQ;
 }
 
@@ -196,7 +202,6 @@ function arrivesReset(tcb: Tcb, segment: Segment, now: number): Drop {
     case State.SYN_RECEIVED:
       if (tcb.passive) {
         transition(tcb, State.LISTEN, 'RST: RFC 9293 §3.10.7.4', now);
-        tcb.host.counters.tcpAttemptFails++;
         enterClosed(tcb, null, 'the listener remains', now);
       } else {
         enterClosed(tcb, 'ECONNREFUSED', 'RST: RFC 9293 §3.10.7.4', now);
@@ -208,14 +213,14 @@ function arrivesReset(tcb: Tcb, segment: Segment, now: number): Drop {
       enterClosed(tcb, tcb.orphaned ? null : 'ECONNRESET', 'RST: RFC 9293 §3.10.7.4', now);
       return Drop.NONE;
     default:
-      tcb.host.counters.tcpEstabResets++;
       enterClosed(tcb, 'ECONNRESET', 'RST: RFC 9293 §3.10.7.4', now);
       return Drop.NONE;
   }
 }
 
 /** §3.10.7.4, fourth, with RFC 5961 §4: a SYN in a synchronized state is challenged. */
-function arrivesSyn(tcb: Tcb, now: number): Drop {
+function arrivesSyn(tcb: Tcb, segment: Segment, now: number): Drop {
+  if (isSynAgain(tcb, segment)) return arrivesSynAgain(tcb, segment, now);
   if (tcb.state === State.SYN_RECEIVED && tcb.passive) {
     transition(tcb, State.LISTEN, 'SYN in the window: RFC 9293 §3.10.7.4', now);
     enterClosed(tcb, null, 'the listener remains', now);
