@@ -354,7 +354,12 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     const listener = tcb.user as HostListener;
     listener.pending.delete(tcb);
     const connection = new HostConnection(tcb, this.clock, NO_HANDLER);
-    connection.handler = listener.accept(connection);
+    try {
+      connection.handler = listener.accept(connection);
+    } catch (error) {
+      connection.abort();
+      throw error;
+    }
     connection.deliver();
   }
 
@@ -371,7 +376,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   #hold(tcb: Tcb): void {
     const wanted =
       tcb.orphaned &&
-      tcb.flight > 0 &&
+      (tcb.flight > 0 || tcb.sendBuffer.length > 0) &&
       tcb.state !== State.CLOSED &&
       tcb.retransmits < this.config.retransmitR1;
     if (wanted === tcb.held) return;
@@ -413,7 +418,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #startTimeWait(tcb: Tcb, now: number): void {
-    const record = new TimeWait(tcb);
     if (this.config.maxTimeWait === 0) {
       this.counters.tcpTimeWaitOverflows++;
       this.#table.remove(tcb);
@@ -423,6 +427,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       this.counters.tcpTimeWaitOverflows++;
       this.#endTimeWait(this.#timeWaits.first!, 'too many in TIME_WAIT');
     }
+    const record = new TimeWait(tcb);
     this.#table.replace(tcb, record);
     this.#timeWaits.append(record, now + 2 * this.config.msl);
   }

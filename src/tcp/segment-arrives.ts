@@ -319,8 +319,9 @@ function resetUnreadable(tcb: Tcb, now: number): Drop {
 function arrivesUrgent(tcb: Tcb, segment: Segment): void {
   if ((segment.flags & URG) === 0) return;
   const pointer = add(segment.seq, segment.urg);
-  if (tcb.urgentMode && leq(pointer, tcb.rcvUp)) return;
   if (leq(pointer, tcb.rcvNxt)) return;
+  const known = tcb.urgentMode && gt(tcb.rcvUp, tcb.rcvNxt);
+  if (known && leq(pointer, tcb.rcvUp)) return;
   tcb.rcvUp = pointer;
   tcb.urgentMode = true;
   tcb.events |= Event.URGENT;

@@ -91,6 +91,32 @@ describe('listen', () => {
   });
 });
 
+describe('the user of an accepted connection', () => {
+  scripted('that throws instead of giving a handler leaves none behind', {}, (p) => {
+    p.host.listen({ port: 80 }, () => {
+      throw new Error('not today');
+    });
+    p.send('S');
+    p.expect('S.');
+    expect(() => p.send('.')).toThrow('not today');
+    p.expect('R.');
+    expect(p.host.connectionCount).toBe(0);
+  });
+
+  scripted('that has let go is held to while the peer takes nothing', {}, (p) => {
+    p.accept();
+    p.send('.', { win: 0 });
+    p.user.write('abc');
+    p.user.connection.close();
+    p.run(0);
+    expect(p.runtime.held).toBe(1);
+    p.send('.', { ack: 1, win: 1_000 });
+    p.expect('F.', { seq: 1, len: 3 });
+    p.send('.', { ack: 5 });
+    expect(p.runtime.held).toBe(0);
+  });
+});
+
 describe('connect', () => {
   test('MUST-46: to an address that is no host is ENETUNREACH', () => {
     for (const remoteAddress of ['255.255.255.255', '224.0.0.1', '240.0.0.1', 'nonsense']) {
