@@ -198,8 +198,10 @@ export class Socket extends Duplex implements HandleOwner {
     }
     const transport = this._transport;
     const handle = new Handle(this, transport, true);
+    // As in Node, what does not fit into 16 bits is cut off.
+    const cut = localPort === undefined ? undefined : localPort & 0xffff;
     try {
-      const request = { remoteAddress: address, remotePort: port, localAddress, localPort };
+      const request = { remoteAddress: address, remotePort: port, localAddress, localPort: cut };
       handle.attach(transport.connect(request, handle));
     } catch (error) {
       this.destroy(this.#connectError(error, localAddress, localPort));

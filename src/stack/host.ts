@@ -16,7 +16,7 @@ import type {
   ListenOptions,
   Transport,
 } from './connection.js';
-import { transportError } from './errors.js';
+import { checkPort, transportError } from './errors.js';
 import { Fragments } from './fragments.js';
 import { IcmpService } from './icmp-service.js';
 import { Identity } from './identity.js';
@@ -143,6 +143,7 @@ export class Host implements Transport {
 
   listen(options: ListenOptions, accept: Accept): Listener {
     const { address = '0.0.0.0', port } = options;
+    checkPort('port', port);
     const localAddr = parseAddress(address);
     const isOurs = localAddr === 0 || (localAddr !== null && this.#interfaces.isLocal(localAddr));
     if (localAddr === null || !isOurs || this.#closing) {
@@ -172,6 +173,8 @@ export class Host implements Transport {
 
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection {
     const { remoteAddress, remotePort } = options;
+    checkPort('remotePort', remotePort);
+    checkPort('localPort', options.localPort ?? 0);
     const parsed = parseAddress(remoteAddress);
     // As on Linux, a connection to 0.0.0.0 is one to ourselves.
     const remote = parsed === 0 ? LOOPBACK_ADDRESS.address : parsed;

@@ -102,7 +102,7 @@ export class Interfaces {
 
   /** The address that a connection by `leaving` to `remote` has on our side (RFC 9293 MUST-44). */
   sourceFor(leaving: Interface, remote: number): number | null {
-    if (leaving.isLoopback) return remote;
+    if (leaving.isLoopback && this.isOwn(remote)) return remote;
     for (const own of leaving.addresses) {
       if (samePrefix(own.address, remote, own.prefix)) return own.address;
     }

@@ -52,6 +52,23 @@ describe('connecting', () => {
     await until(server, 'close');
   });
 
+  both('to another loopback address, from 127.0.0.1', async (net, log) => {
+    const server = net.createServer((socket) => {
+      log.note(`from ${socket.remoteAddress} to ${socket.localAddress}`);
+      socket.end();
+    });
+    server.listen(0);
+    await until(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const client = net.connect({ port, host: '127.0.0.5' });
+    client.resume();
+    await until(client, 'connect');
+    log.note(`${client.localAddress} ${client.remoteAddress}`);
+    await until(client, 'close');
+    server.close();
+    await until(server, 'close');
+  });
+
   both('refused', async (net, log) => {
     const port = await freePort(net);
     const client = net.connect({ port, host: '127.0.0.1' });

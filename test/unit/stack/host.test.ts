@@ -140,6 +140,19 @@ describe('connect', () => {
     ).toThrowError(expect.objectContaining({ code: 'EADDRNOTAVAIL' }));
   });
 
+  test('with a port that is none is a RangeError that names it', () => {
+    const bad = { name: 'RangeError', code: 'ERR_SOCKET_BAD_PORT' };
+    for (const port of [-1, 1.5, 65_536, Number.NaN]) {
+      expect(() => lonely().listen({ port }, NOBODY)).toThrowError(expect.objectContaining(bad));
+      for (const name of ['remotePort', 'localPort']) {
+        const options = { remoteAddress: '10.0.0.1', remotePort: 80, [name]: port };
+        expect(() => lonely().connect(options, new User())).toThrowError(
+          expect.objectContaining({ ...bad, message: expect.stringContaining(name) }),
+        );
+      }
+    }
+  });
+
   test('twice between the same two sockets is EADDRINUSE', () => {
     const host = lonely();
     const options = { remoteAddress: '10.0.0.1', remotePort: 80, localPort: 5_000 };
