@@ -53,11 +53,12 @@ describe('connecting', () => {
   });
 
   both('to another loopback address, from 127.0.0.1', async (net, log) => {
+    let from = '';
     const server = net.createServer((socket) => {
-      log.note(`from ${socket.remoteAddress} to ${socket.localAddress}`);
+      from = `from ${socket.remoteAddress} to ${socket.localAddress}`;
       socket.end();
     });
-    server.listen(0);
+    server.listen(0, '0.0.0.0');
     await until(server, 'listening');
     const { port } = server.address() as { port: number };
     const client = net.connect({ port, host: '127.0.0.5' });
@@ -65,6 +66,7 @@ describe('connecting', () => {
     await until(client, 'connect');
     log.note(`${client.localAddress} ${client.remoteAddress}`);
     await until(client, 'close');
+    log.note(from);
     server.close();
     await until(server, 'close');
   });
