@@ -31,7 +31,7 @@ export class IpOutput {
   sendTcp(by: Interface, segment: Segment): void {
     const { link, tx } = by;
     const headers = IPV4_HEADER_BYTES + tcpHeaderLength(segment);
-    const dataLength = segment.length + segment.length2;
+    const { dataLength } = segment;
     const copied = dataLength <= COPY_LIMIT || !link.offload;
     const start = headersAt(by, headers + (copied ? dataLength : 0));
     const ip = start + link.headroom;

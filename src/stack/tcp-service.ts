@@ -4,7 +4,7 @@ import type { Holder } from '../runtime/runtime.js';
 import { abort, icmpError, initialize, open, pathMtuShrank } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
 import { enterClosed } from '../tcp/end.js';
-import { output, writeResetFor } from '../tcp/output.js';
+import { output, sendResetFor } from '../tcp/output.js';
 import { segmentArrives } from '../tcp/segment-arrives.js';
 import { State } from '../tcp/state.js';
 import { Event, type Failure, Tcb, type TcpHost } from '../tcp/tcb.js';
@@ -87,7 +87,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       tcb === null
         ? this.interfaces.route(segment.dstAddr)
         : this.interfaces.all[tcb.interfaceIndex]!;
-    if (by === null) this.#drop(Drop.TX_NO_ROUTE);
+    if (by === null) this.counters.countDrop(Drop.TX_NO_ROUTE);
     else this.ipOutput.sendTcp(by, segment);
   }
 
@@ -137,7 +137,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if ((segment.flags & RST) !== 0) return Drop.TCP_NO_CONNECTION;
     const listener = this.listeners.find(segment.dstAddr, segment.dstPort);
     if (listener === null || (segment.flags & ACK) !== 0) {
-      this.#reset(segment, now);
+      sendResetFor(segment, this, null, now);
       return Drop.TCP_NO_CONNECTION;
     }
     if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
@@ -196,13 +196,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if (this.trace !== null) this.trace.sent(this.segmentOut, record, now);
     this.ipOutput.sendTcp(this.interfaces.all[record.interfaceIndex]!, this.segmentOut);
     return Drop.TCP_UNACCEPTABLE_SEQ;
-  }
-
-  #reset(segment: Segment, now: number): void {
-    writeResetFor(segment, this.segmentOut);
-    this.counters.tcpOutRsts++;
-    this.counters.tcpOutSegs++;
-    this.transmit(this.segmentOut, null, now);
   }
 
   // ICMP errors in.
@@ -439,10 +432,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if (trace !== null) {
       trace.transition(record, State.TIME_WAIT, State.CLOSED, cause, this.clock.now());
     }
-  }
-
-  #drop(drop: Drop): void {
-    this.counters.drops[drop] = this.counters.drops[drop]! + 1;
   }
 
   /** Every connection but those in TIME_WAIT. */

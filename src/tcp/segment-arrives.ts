@@ -4,7 +4,7 @@ import { ACK, FIN, OPT_TIMESTAMPS, RST, type Segment, SYN, URG } from '../wire/s
 import { close } from './calls.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
-import { sendReset, timestamp, writeResetFor } from './output.js';
+import { sendReset, sendResetFor, timestamp } from './output.js';
 import { isAcceptable, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
 import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { rttSample, setRto } from './rtt.js';
@@ -47,7 +47,7 @@ export function segmentArrives(tcb: Tcb, segment: Segment, now: number): Drop {
 
 /** §3.10.7.1 CLOSED: anything but a reset is answered with a reset. */
 function answerClosed(tcb: Tcb, segment: Segment, now: number): Drop {
-  if ((segment.flags & RST) === 0) replyReset(tcb, segment, now);
+  if ((segment.flags & RST) === 0) sendResetFor(segment, tcb.host, tcb, now);
   return Drop.TCP_NO_CONNECTION;
 }
 
@@ -56,7 +56,7 @@ function arrivesInListen(tcb: Tcb, segment: Segment, now: number): Drop {
   // First, check for a RST; second, for an ACK; third, for a SYN.
   if ((segment.flags & RST) !== 0) return Drop.TCP_BAD_RST;
   if ((segment.flags & ACK) !== 0) {
-    replyReset(tcb, segment, now);
+    sendResetFor(segment, tcb.host, tcb, now);
     return Drop.TCP_BAD_ACK;
   }
   if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
@@ -93,7 +93,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment, now: number): Drop {
   const hasAck = (flags & ACK) !== 0;
   // First, check the ACK bit.
   if (hasAck && (leq(segment.ack, tcb.iss) || gt(segment.ack, tcb.sndNxt))) {
-    if ((flags & RST) === 0) replyReset(tcb, segment, now);
+    if ((flags & RST) === 0) sendResetFor(segment, tcb.host, tcb, now);
     return Drop.TCP_BAD_ACK;
   }
   // Second, check the RST bit.
@@ -241,7 +241,7 @@ function challenge(tcb: Tcb, now: number): Drop {
 function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
   if (tcb.state === State.SYN_RECEIVED) {
     if (leq(segment.ack, tcb.sndUna) || gt(segment.ack, tcb.sndNxt)) {
-      replyReset(tcb, segment, now);
+      sendResetFor(segment, tcb.host, tcb, now);
       return Drop.TCP_BAD_ACK;
     }
     acknowledgeSyn(tcb, segment, now);
@@ -473,12 +473,4 @@ function onAckWhilePersisting(tcb: Tcb, now: number): void {
 
 function finAcknowledged(tcb: Tcb): boolean {
   return tcb.finQueued && tcb.sndUna === add(tcb.sendEnd, 1);
-}
-
-function replyReset(tcb: Tcb, segment: Segment, now: number): void {
-  const reset = tcb.host.segmentOut;
-  writeResetFor(segment, reset);
-  tcb.host.counters.tcpOutRsts++;
-  tcb.host.counters.tcpOutSegs++;
-  tcb.host.transmit(reset, tcb, now);
 }
