@@ -67,4 +67,8 @@ export class Counters {
   constructor(dropReasons: number) {
     this.drops = new Float64Array(dropReasons);
   }
+
+  countDrop(reason: number, packets = 1): void {
+    this.drops[reason] = this.drops[reason]! + packets;
+  }
 }

@@ -84,3 +84,13 @@ export class Segment {
 }
 
 const EMPTY = new Uint8Array(0);
+
+/** Leaves neither options, urgent pointer nor text; output fills in what it has of them. */
+export function emptySegment(segment: Segment): void {
+  segment.urg = 0;
+  segment.options = 0;
+  segment.sackCount = 0;
+  segment.length = 0;
+  segment.length2 = 0;
+  segment.segmentSize = 0;
+}

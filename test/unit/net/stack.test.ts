@@ -130,6 +130,9 @@ describe('two stacks on virtual time', () => {
     cabled.a.close();
     await cabled.runtime.runAsync(() => errors.length > 0);
     expect(errors).toEqual(['read ECONNRESET']);
+    // Our own socket is told as well, and no error, since it is what we wanted.
+    await cabled.runtime.runAsync(() => cabled.log.some((line) => line.startsWith('close')));
+    expect(cabled.log.map((line) => line.split(' ')[0])).toEqual(['connect', 'close']);
   });
 });
 
