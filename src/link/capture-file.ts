@@ -20,7 +20,7 @@ export interface CaptureFileOptions {
   maxBytes?: number;
   /** Files that are kept; the oldest is deleted. Default: all. */
   files?: number;
-  /** Bytes that may wait for the disk; what comes when they do is lost. Default 8 MiB, 1 MiB or more. */
+  /** Bytes that may wait for the disk; what comes when they do is lost. Default 32 MiB, 1 MiB or more. */
   bufferBytes?: number;
   /** Hears, at most once, why the capture has ended before {@link CaptureFile.close}. */
   warn?: (message: string) => void;
@@ -75,8 +75,10 @@ export class CaptureFile implements CaptureSink {
   #handleFile = 0;
   /** Bytes of whole chunks in the file that is open. */
   #written = 0;
+  /** Bytes of the first chunk of the queue that are in the file already. */
+  #partial = 0;
   #scheduled = false;
-  #writing: Promise<void> = Promise.resolve();
+  #writing = Promise.resolve();
 
   /** @throws RangeError (ERR_OUT_OF_RANGE) naming the option */
   constructor(path: string, options: CaptureFileOptions = {}) {
@@ -84,7 +86,7 @@ export class CaptureFile implements CaptureSink {
     this.#runtime = options.runtime ?? systemRuntime();
     this.#maxBytes = atLeast('maxBytes', options.maxBytes ?? Infinity, 1);
     this.#files = atLeast('files', options.files ?? Infinity, 1);
-    const buffer = atLeast('bufferBytes', options.bufferBytes ?? 8 * 1024 * 1024, 2 * CHUNK_BYTES);
+    const buffer = atLeast('bufferBytes', options.bufferBytes ?? 32 * 1024 * 1024, 2 * CHUNK_BYTES);
     this.#chunkLimit = Math.floor(buffer / CHUNK_BYTES);
     this.#warn = options.warn ?? (() => {});
     this.#beginFile();
@@ -212,31 +214,42 @@ export class CaptureFile implements CaptureSink {
     try {
       for (;;) {
         if (this.#queue.length === 0) this.#seal();
-        const chunk = this.#queue[0];
-        if (chunk === undefined) return;
-        await this.#writeChunk(chunk);
-        this.#queue.shift();
-        this.#spare.push(chunk);
+        const first = this.#queue[0];
+        if (first === undefined) return;
+        if (first.file !== this.#handleFile) await this.#openFile(first.file);
+        await this.#writeQueue(first.file);
       }
     } catch (error) {
       await this.#fail(error as NodeJS.ErrnoException);
     }
   }
 
-  async #writeChunk(chunk: Chunk): Promise<void> {
-    if (chunk.file !== this.#handleFile) {
-      await this.#closeHandle();
-      this.#handle = await open(this.#pathOf(chunk.file), 'w');
-      this.#handleFile = chunk.file;
-      this.#written = 0;
-      const oldest = chunk.file - this.#files;
-      if (oldest >= 1) await unlink(this.#pathOf(oldest)).catch(() => {});
+  async #openFile(file: number): Promise<void> {
+    await this.#closeHandle();
+    this.#handleFile = file;
+    this.#written = 0;
+    this.#handle = await open(this.#pathOf(file), 'w');
+    const oldest = file - this.#files;
+    if (oldest >= 1) await unlink(this.#pathOf(oldest)).catch(() => {});
+  }
+
+  /** Writes all that waits for this file in one call, as far as that takes it. */
+  async #writeQueue(file: number): Promise<void> {
+    const parts: Uint8Array[] = [];
+    for (const chunk of this.#queue) {
+      if (chunk.file !== file) break;
+      parts.push(chunk.bytes.subarray(parts.length === 0 ? this.#partial : 0, chunk.used));
     }
-    for (let done = 0; done < chunk.used; ) {
-      const { bytesWritten } = await this.#handle!.write(chunk.bytes, done, chunk.used - done);
-      done += bytesWritten;
+    const { bytesWritten } = await this.#handle!.writev(parts);
+    this.#partial += bytesWritten;
+    for (;;) {
+      const first = this.#queue[0];
+      if (first === undefined || this.#partial < first.used || this.#partial === 0) return;
+      this.#partial -= first.used;
+      this.#written += first.used;
+      this.#queue.shift();
+      this.#spare.push(first);
     }
-    this.#written += chunk.used;
   }
 
   /** Leaves what is in the file readable, and takes no more. */
@@ -248,7 +261,7 @@ export class CaptureFile implements CaptureSink {
     // Without this, the last block would be cut off in the middle. A device cannot be cut.
     await this.#handle?.truncate(this.#written).catch(() => {});
     await this.#closeHandle();
-    const path = this.#pathOf(Math.max(this.#handleFile, 1));
+    const path = this.#pathOf(this.#handleFile);
     this.#warn(`the capture to ${path} has ended: ${error.message}`);
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../../src/base/random.js';
 import { type ReadPacket, readCapture } from '../../../src/wire/pcap-reader.js';
 import {
   CapturedPacket,
@@ -10,6 +11,7 @@ import {
   sectionHeader,
   writeEnhancedPacket,
 } from '../../../src/wire/pcapng.js';
+import { SEED } from '../../support/seed.js';
 
 const IP = Uint8Array.from([0x45, 0, 0, 23, ...Array.from({ length: 16 }, (_, i) => i), 7, 8, 9]);
 
@@ -128,6 +130,21 @@ describe('pcapng', () => {
       const [nano] = readAll(pcap(0xa1b23c4d, 101, [IP], little));
       expect(nano).toMatchObject({ time: 7_000_000_009n });
       expect([...nano!.bytes]).toEqual([...IP]);
+    }
+  });
+
+  it('ends with packets or a reason, whatever the file has', () => {
+    const random = new Random(SEED);
+    const whole = file(block({ comment: Buffer.from('a') }), block({}));
+    for (let i = 0; i < 3_000; i++) {
+      const broken = whole.slice();
+      for (let n = random.int(4); n >= 0; n--) broken[random.int(broken.length)] = random.int(256);
+      try {
+        expect(readAll(broken).length).toBeLessThanOrEqual(2);
+      } catch (error) {
+        const reasons = /cut off|broken capture file|not a capture file|link type/;
+        expect((error as Error).message, `seed ${SEED}, file ${i}`).toMatch(reasons);
+      }
     }
   });
 
