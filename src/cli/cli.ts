@@ -11,6 +11,7 @@ Commands:
   serve     bring up a device and serve echo, discard, daytime, chargen and http on it
   nc        netcat over this TCP: connect, or listen with -l
   run       run a command in a network namespace with this TCP on the other side; no root needed
+  capture   print the packets of a capture file, as tcpdump does
   doctor    say what this machine lacks, and the line that fixes it
 
 Options:
@@ -50,6 +51,8 @@ async function load(name: string): Promise<Command | null> {
       return (await import('./nc.js')).nc;
     case 'run':
       return (await import('./run.js')).run;
+    case 'capture':
+      return (await import('./capture.js')).capture;
     case 'doctor':
       return (await import('./doctor.js')).doctor;
     default:
