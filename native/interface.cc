@@ -56,7 +56,7 @@ in_addr Address(const Napi::CallbackInfo& info, size_t index) {
   return address;
 }
 
-// info(name) -> { index, mtu, txQueueLength, up }
+// interfaceInfo(name) -> { index, mtu, txQueueLength, up }
 Napi::Value Info(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   ifreq request = Request(info);
@@ -166,7 +166,7 @@ class Message {
   alignas(nlmsghdr) uint8_t bytes_[256] = {};
 };
 
-// address(name, add, address, prefix)
+// changeAddress(name, add, address, prefix)
 void ChangeAddress(const Napi::CallbackInfo& info) {
   bool add = info[1].As<Napi::Boolean>();
   in_addr address = Address(info, 2);
@@ -181,7 +181,7 @@ void ChangeAddress(const Napi::CallbackInfo& info) {
   if (error != 0) throw SystemError(info.Env(), add ? "RTM_NEWADDR" : "RTM_DELADDR", error);
 }
 
-// route(name, add, destination, prefix)
+// changeRoute(name, add, destination, prefix)
 void ChangeRoute(const Napi::CallbackInfo& info) {
   bool add = info[1].As<Napi::Boolean>();
   in_addr destination = Address(info, 2);
@@ -201,7 +201,7 @@ void ChangeRoute(const Napi::CallbackInfo& info) {
 }
 
 // quietIpv6(name): no link-local address, and so no IPv6 packets of the kernel's own accord.
-// Returns 0 or an errno: a kernel without IPv6 has nothing to be quiet about.
+// Returns 0 or -errno: a kernel without IPv6 has nothing to be quiet about.
 Napi::Value QuietIpv6(const Napi::CallbackInfo& info) {
   ifinfomsg body = {};
   body.ifi_family = AF_UNSPEC;

@@ -19,9 +19,21 @@ namespace tuntcp {
 
 namespace {
 
-union Control {
-  cmsghdr header;
-  char bytes[CMSG_SPACE(sizeof(int))];
+// A message of one byte, with room for one descriptor beside it.
+struct RightsMessage {
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  char byte = 0;
+  iovec data = {&byte, 1};
+  msghdr header = {};
+
+  RightsMessage() {
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+  }
+  RightsMessage(const RightsMessage&) = delete;
+  RightsMessage& operator=(const RightsMessage&) = delete;
 };
 
 // socketPair() -> [fd, fd], connected UNIX sockets, both close-on-exec and blocking.
@@ -40,22 +52,15 @@ Napi::Value SocketPair(const Napi::CallbackInfo& info) {
 void SendFd(const Napi::CallbackInfo& info) {
   int socket = info[0].As<Napi::Number>();
   int fd = info[1].As<Napi::Number>();
-  char byte = 0;
-  iovec data = {&byte, 1};
-  Control control = {};
-  msghdr message = {};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = &control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  RightsMessage message;
+  cmsghdr* rights = CMSG_FIRSTHDR(&message.header);
   rights->cmsg_level = SOL_SOCKET;
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof fd);
   memcpy(CMSG_DATA(rights), &fd, sizeof fd);
   ssize_t n;
   do {
-    n = sendmsg(socket, &message, MSG_NOSIGNAL);
+    n = sendmsg(socket, &message.header, MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
   if (n < 0) throw SystemError(info.Env(), "sendmsg", errno);
 }
@@ -63,20 +68,13 @@ void SendFd(const Napi::CallbackInfo& info) {
 // recvFd(socket) -> fd, close-on-exec. Does not wait: EAGAIN when nothing was sent yet.
 Napi::Value RecvFd(const Napi::CallbackInfo& info) {
   int socket = info[0].As<Napi::Number>();
-  char byte = 0;
-  iovec data = {&byte, 1};
-  Control control = {};
-  msghdr message = {};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = &control;
-  message.msg_controllen = sizeof control;
+  RightsMessage message;
   ssize_t n;
   do {
-    n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    n = recvmsg(socket, &message.header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   } while (n < 0 && errno == EINTR);
   if (n < 0) throw SystemError(info.Env(), "recvmsg", errno);
-  cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  cmsghdr* rights = CMSG_FIRSTHDR(&message.header);
   if (rights == nullptr || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS ||
       rights->cmsg_len != CMSG_LEN(sizeof(int))) {
     throw SystemError(info.Env(), "recvmsg", n == 0 ? ECONNRESET : ENOMSG);

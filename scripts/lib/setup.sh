@@ -40,6 +40,8 @@ setup_missing_debian() {
   command -v nc >/dev/null || echo netcat-openbsd
   command -v ping >/dev/null || echo iputils-ping
   command -v ip >/dev/null && command -v ss >/dev/null || echo iproute2
+  command -v tcpdump >/dev/null || echo tcpdump
+  command -v tshark >/dev/null || echo tshark
   if setup_addon_is_stale; then
     command -v g++ >/dev/null || command -v c++ >/dev/null || echo g++
     command -v make >/dev/null || echo make
@@ -57,7 +59,7 @@ setup_system_packages() {
   if ! command -v apt-get >/dev/null; then
     if command -v dnf >/dev/null; then
       missing=$(printf '%s' "$missing" |
-        sed 's/netcat-openbsd/netcat/; s/iputils-ping/iputils/; s/iproute2/iproute/; s/g++/gcc-c++/')
+        sed 's/netcat-openbsd/netcat/; s/iputils-ping/iputils/; s/iproute2/iproute/; s/g++/gcc-c++/; s/tshark/wireshark-cli/')
       setup_say "some programs are missing; to install them: sudo dnf install -y $missing"
     else
       setup_say "some programs are missing; install with your package manager: $missing"

@@ -18,6 +18,11 @@ export class RxBatch {
   /** For a packet made of several segments below us: payload bytes of each; otherwise 0. */
   readonly segmentSize = new Uint16Array(BATCH_PACKETS);
   /**
+   * Why the receiver dropped each packet, a `Drop` of `wire/`; it writes only the reasons. For
+   * whoever clears the array before handing over the batch, to know what became of the packets.
+   */
+  readonly drop = new Uint8Array(BATCH_PACKETS);
+  /**
    * Set by a receiver that keeps a view of {@link bytes} beyond the call. The link then leaves this
    * arena to the garbage collector and goes on with a fresh one.
    */

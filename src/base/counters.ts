@@ -85,6 +85,10 @@ export class Counters {
     const ipOutOctets = this.ipOutOctets + 0;
     return { ...this, ipInOctets, ipOutOctets, drops };
   }
+
+  countDrop(reason: number, packets = 1): void {
+    this.drops[reason] = this.drops[reason]! + packets;
+  }
 }
 
 type CounterName = {

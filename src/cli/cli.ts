@@ -14,6 +14,7 @@ Commands:
   ss        list the sockets of a running tuntcp serve
   stat      print its counters
   top       watch both live
+  capture   print the packets of a capture file, as tcpdump does
   doctor    say what this machine lacks, and the line that fixes it
 
 Options:
@@ -31,7 +32,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   if (name === '--version' || name === '-V') return print(io, `${version()}\n`);
   const command = await load(name);
   if (command === null) {
-    const problem = name === '' ? 'which command?' : `unknown command or option '${name}'`;
+    const problem = name === '' ? 'no command given' : `unknown command or option '${name}'`;
     return complain(io, 'tuntcp', new UsageError(problem));
   }
   const ownArguments = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
@@ -59,6 +60,8 @@ async function load(name: string): Promise<Command | null> {
       return (await import('./stat.js')).stat;
     case 'top':
       return (await import('./top.js')).top;
+    case 'capture':
+      return (await import('./capture.js')).capture;
     case 'doctor':
       return (await import('./doctor.js')).doctor;
     default:

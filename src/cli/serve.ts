@@ -8,6 +8,7 @@ import {
   parse,
   port,
 } from './arguments.js';
+import { startCapture } from './capture-serve.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
 import { networkId } from './control/directory.js';
@@ -34,6 +35,8 @@ ${HOST_HELP}
       --dir DIR                 serve these files; what / shows without is then at /connection
   -v, --verbose                 print a line for each connection that opens or closes
       --ladder                  print every segment, with our state beside it
+      --pcap FILE               write every packet to FILE, in pcapng; wireshark FILE reads it
+      --pcap-filter FILTER      only these packets, such as 'tcp port 80 and not host 10.7.0.9'
       --json                    print one JSON object per line
   -h, --help                    print this and exit
 
@@ -54,6 +57,8 @@ async function run(argv: string[], io: Io): Promise<number> {
     dir: { type: 'string' },
     verbose: { type: 'boolean', short: 'v', default: false },
     ladder: { type: 'boolean', default: false },
+    pcap: { type: 'string' },
+    'pcap-filter': { type: 'string' },
     json: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument '${positionals[0]}'`);
@@ -62,12 +67,12 @@ async function run(argv: string[], io: Io): Promise<number> {
   const metricsPort = values.metrics === undefined ? null : port(values.metrics, '--metrics');
   const dir = values.dir === undefined ? null : directory(values.dir);
   if (values.device !== undefined) await refuseSecond(io.env, values.device);
+  const capture = startCapture(io, values);
   const { recorder, finish } = recorderFor(io, values);
   const stop = new StopRequests(io);
   try {
-    const link = new WatchedLink(
-      await io.platform.openDevice({ name: values.device, ...settings }),
-    );
+    const device = await io.platform.openDevice({ name: values.device, ...settings });
+    const link = new WatchedLink(capture.wrap(device));
     try {
       const host = await io.platform.host(link, settings.address, recorder);
       const watch = values.verbose ? watcher(io, values.json) : undefined;
@@ -84,6 +89,7 @@ async function run(argv: string[], io: Io): Promise<number> {
       return code;
     } finally {
       link.close();
+      await capture.finish();
     }
   } finally {
     stop.release();

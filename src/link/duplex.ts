@@ -4,6 +4,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { systemRuntime } from '../runtime/system.js';
 import type { Link, LinkReceiver } from './link.js';
 import { checkedMtu } from './mtu.js';
+import { MAX_BYTES, MAX_PACKETS } from './packet-queue.js';
 
 const MAX_PACKET_BYTES = 65535;
 const ARENA_BYTES = 1024 * 1024;
@@ -30,7 +31,10 @@ export class DuplexLink implements Link {
   readonly mtu: number;
   readonly offload = false;
   readonly headroom = 0;
-  /** Chunks that were no packet (not bytes, empty, too long), and packets sent when it was over. */
+  /**
+   * Chunks that were no packet (not bytes, empty, too long), and packets sent when it was over or
+   * when too much waited in the stream already.
+   */
   dropped = 0;
 
   readonly #duplex: Duplex;
@@ -71,7 +75,7 @@ export class DuplexLink implements Link {
 
   send(batch: TxBatch): void {
     for (let i = 0; i < batch.count; i++) {
-      if (this.#over || !this.#duplex.writable) {
+      if (this.#over || !this.#duplex.writable || this.#isFull()) {
         this.dropped++;
         continue;
       }
@@ -79,6 +83,12 @@ export class DuplexLink implements Link {
       batch.copyPacket(i, packet, 0);
       if (!this.#duplex.write(packet)) this.#blocked = true;
     }
+  }
+
+  /** ACKs and resets come even while the link is blocked. */
+  #isFull(): boolean {
+    const { writableLength, writableObjectMode } = this.#duplex;
+    return writableLength >= (writableObjectMode ? MAX_PACKETS : MAX_BYTES);
   }
 
   close(): void {

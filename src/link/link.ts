@@ -15,7 +15,10 @@ export interface Link {
    * the link vouches for carries {@link RX_CHECKSUM_VOUCHED}.
    */
   readonly offload: boolean;
-  /** Bytes that a sender leaves free in front of each packet for the link's own header. */
+  /**
+   * Bytes in front of each packet sent: with {@link offload} 10, for the virtio header, which the
+   * sender fills in (`wire/virtio.ts`); otherwise left free.
+   */
   readonly headroom: number;
   /** Starts delivery. Called once, by the host. */
   open(receiver: LinkReceiver): void;

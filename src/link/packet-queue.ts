@@ -1,8 +1,8 @@
 import { BATCH_PACKETS, type TxBatch } from '../base/batch.js';
 
-/** Most packets and bytes that wait; a batch of super-segments fits. */
-const MAX_PACKETS = 4096;
-const MAX_BYTES = 32 * 1024 * 1024;
+/** Most packets and bytes that wait in a link; a batch of super-segments fits. */
+export const MAX_PACKETS = 4096;
+export const MAX_BYTES = 32 * 1024 * 1024;
 /** Packets that one write takes from the front. */
 const FRONT_PACKETS = 64;
 

@@ -10,6 +10,7 @@ import type {
 export interface HandleOwner {
   push(chunk: Uint8Array | null): boolean;
   read(size: number): unknown;
+  destroy(): unknown;
   /** The handshake is complete. */
   _onEstablished(): void;
   /** The connection broke; `syscall` is what the user was doing. */
@@ -111,9 +112,21 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     if (this.#connecting && error !== null) {
       this.#connecting = false;
       this.#run(this.#fail);
+    } else if (error === null && this.#isCutOff()) {
+      this.#run(this.#abandon);
     } else if (this.#live) {
       this.#run(this.#conclude);
     }
+  }
+
+  /** Over without a FIN from the peer: the host was closed. */
+  #isCutOff(): boolean {
+    const { connection } = this;
+    return connection !== null && !connection.ended && connection.readableLength === 0;
+  }
+
+  #abandon(): void {
+    this.#owner.destroy();
   }
 
   // What the socket calls.

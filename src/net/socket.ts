@@ -1,15 +1,10 @@
-import type { AddressInfo } from 'node:net';
 import { isIP } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
 import { Duplex } from 'node:stream';
-import type {
-  Connection,
-  ConnectionErrorCode,
-  ConnectionInfo,
-  Transport,
-} from '../stack/connection.js';
+import type { Connection, ConnectionErrorCode, Transport } from '../stack/connection.js';
 import type { ConnectArguments } from './connect-options.js';
 import { checkConnectOptions, normalizeArguments } from './connect-options.js';
+import { Endpoint } from './endpoint.js';
 import {
   closedBeforeConnection,
   codeOf,
@@ -36,8 +31,6 @@ export interface SocketServer {
   _onConnection(socket: Socket): void;
   _onDestroyed(): void;
 }
-
-const FAMILY = 'IPv4';
 
 function onEnd(this: Socket): void {
   if (!this.allowHalfOpen) this.write = writeAfterEnd;
@@ -69,13 +62,11 @@ function writeAfterEnd(
  * A TCP connection in the shape of `net.Socket`. Sockets are made by the classes and functions of
  * {@link createNet}, which tie them to a transport; this base class has none.
  */
-export class Socket extends Duplex implements HandleOwner {
-  connecting = false;
+export class Socket extends Endpoint implements HandleOwner {
   /** ms of silence after which 'timeout' is emitted; undefined before {@link setTimeout}. */
   timeout: number | undefined;
   /** The server that accepted this socket, or null. */
   server: unknown = null;
-  _handle: Handle | null = null;
   _server: SocketServer | null = null;
   _host: string | null = null;
 
@@ -87,13 +78,9 @@ export class Socket extends Duplex implements HandleOwner {
   /** The stream asked for data before there was a handle. */
   #readWanted = false;
   #hadHandle = false;
-  #bytesRead = 0;
-  #bytesWritten = 0;
   #sink: ReadSink | null = null;
   /** Where we connect to, for error messages; `local` only if it was asked for. */
   #target: { address: string; port: number; local: string } | null = null;
-  /** The remote end if it was asked for, which outlives the connection as in Node. */
-  #peer: AddressInfo | null = null;
   /** A write or an end that waits for the connection. */
   #whenConnected: (() => void) | null = null;
   #idle: IdleTimer | null = null;
@@ -160,7 +147,7 @@ export class Socket extends Duplex implements HandleOwner {
 
   #revive(): void {
     (this as unknown as { _undestroy(): void })._undestroy();
-    this.#peer = null;
+    this._forgetPeer();
     this.#whenConnected = null;
     this.#readWanted = false;
   }
@@ -198,8 +185,10 @@ export class Socket extends Duplex implements HandleOwner {
     }
     const transport = this._transport;
     const handle = new Handle(this, transport, true);
+    // As in Node, what does not fit into 16 bits is cut off.
+    const cut = localPort === undefined ? undefined : localPort & 0xffff;
     try {
-      const request = { remoteAddress: address, remotePort: port, localAddress, localPort };
+      const request = { remoteAddress: address, remotePort: port, localAddress, localPort: cut };
       handle.attach(transport.connect(request, handle));
     } catch (error) {
       this.destroy(this.#connectError(error, localAddress, localPort));
@@ -384,10 +373,8 @@ export class Socket extends Duplex implements HandleOwner {
     this.#idle?.stop();
     const handle = this._handle;
     if (handle !== null) {
-      this.#bytesRead = handle.bytesRead;
-      this.#bytesWritten = handle.bytesWritten;
       handle.close(this.#resetting);
-      this._handle = null;
+      this._dropHandle(handle);
     }
     this.#resetting = false;
     callback(error);
@@ -458,89 +445,5 @@ export class Socket extends Duplex implements HandleOwner {
     this.#unreferenced = true;
     this._handle?.unref();
     return this;
-  }
-
-  // What it says of itself.
-
-  /** A snapshot of the TCP connection for people and tools; null before and after it. */
-  info(): ConnectionInfo | null {
-    return this._handle?.connection?.info() ?? null;
-  }
-
-  get pending(): boolean {
-    return this._handle === null || this.connecting;
-  }
-
-  get _connecting(): boolean {
-    return this.connecting;
-  }
-
-  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
-    if (this.connecting) return 'opening';
-    if (this.readable) return this.writable ? 'open' : 'readOnly';
-    return this.writable ? 'writeOnly' : 'closed';
-  }
-
-  get bufferSize(): number | undefined {
-    return this._handle === null ? undefined : this.writableLength;
-  }
-
-  get bytesRead(): number {
-    return (this._handle?.bytesRead ?? this.#bytesRead) + 0;
-  }
-
-  /** Bytes written, those that wait in the stream included. */
-  get bytesWritten(): number {
-    const dispatched = this._handle?.bytesWritten ?? this.#bytesWritten;
-    return dispatched + this.#undispatched();
-  }
-
-  #undispatched(): number {
-    if (this._handle !== null && !this.connecting) {
-      const state = this as unknown as { writableBuffer?: { chunk: Uint8Array }[] };
-      let length = 0;
-      for (const { chunk } of state.writableBuffer ?? []) length += chunk.length;
-      return length;
-    }
-    return this.connecting ? this.writableLength : 0;
-  }
-
-  address(): AddressInfo | Record<string, never> {
-    const connection = this.connecting ? null : this._handle?.connection;
-    if (!connection) return {};
-    return { address: connection.localAddress, family: FAMILY, port: connection.localPort };
-  }
-
-  get localAddress(): string | undefined {
-    return this.connecting ? undefined : this._handle?.connection?.localAddress;
-  }
-
-  get localPort(): number | undefined {
-    return this.connecting ? undefined : this._handle?.connection?.localPort;
-  }
-
-  get localFamily(): string | undefined {
-    return this.localAddress === undefined ? undefined : FAMILY;
-  }
-
-  #peerName(): AddressInfo | null {
-    const connection = this.connecting ? null : this._handle?.connection;
-    if (connection && this.#peer === null) {
-      const { remoteAddress: address, remotePort: port } = connection;
-      this.#peer = { address, family: FAMILY, port };
-    }
-    return this.#peer;
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#peerName()?.address;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#peerName()?.port;
-  }
-
-  get remoteFamily(): string | undefined {
-    return this.#peerName()?.family;
   }
 }

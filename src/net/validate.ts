@@ -24,11 +24,6 @@ export function validateNumber(value: unknown, name: string): number {
   return value;
 }
 
-export function validateString(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
-  return value;
-}
-
 export function validateAbortSignal(value: unknown, name: string): void {
   if (value === null || typeof value !== 'object' || !('aborted' in value)) {
     throw invalidArgType(name, 'an instance of AbortSignal', value);

@@ -96,6 +96,11 @@ export function systemRuntime(): Runtime {
   return system;
 }
 
+/** ms since 1970 at 0 of the real world's {@link Runtime.now}, by the clock as it is set now. */
+export function systemEpoch(): number {
+  return Date.now() - performance.now();
+}
+
 /** Resolves in the next turn of Node's event loop, when its `nextTick`s and microtasks have run. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -95,9 +95,9 @@ function rows(socket: ServiceSocket, info: ConnectionInfo | null): Row[] {
     ['options agreed', optionsOf(info)],
     ['what we sent', sequence(info.iss, info.sndUna, info.sndNxt)],
     ['what you sent', `initial ${info.irs}, next expected ${offset(info.rcvNxt, info.irs)}`],
-    ['round trip', `${rtt}, timeout after ${ms(info.rto)}`],
-    ['your window', `${info.sndWnd} bytes`],
-    ['our window', `${info.rcvWnd} bytes`],
+    ['round trip', `${rtt}, timeout after ${Math.round(info.rto)} ms`],
+    ['your window', `${grouped(info.sndWnd)} bytes`],
+    ['our window', `${grouped(info.rcvWnd)} bytes`],
     ['congestion', congestion(info)],
     ['sent', traffic(info.segmentsSent, info.bytesSent, info.retransmits)],
     ['received', traffic(info.segmentsReceived, info.bytesReceived, 0)],
@@ -123,12 +123,17 @@ function offset(value: number, base: number): string {
 }
 
 function congestion(info: ConnectionInfo): string {
-  const start = info.cwnd < info.ssthresh ? 'slow start' : `threshold ${info.ssthresh}`;
-  return `${info.congestionControl}, window ${info.cwnd} bytes, ${start}`;
+  const start = info.cwnd < info.ssthresh ? 'slow start' : `threshold ${grouped(info.ssthresh)}`;
+  return `${info.congestionControl}, window ${grouped(info.cwnd)} bytes, ${start}`;
+}
+
+/** 2,097,152 is read at a glance. */
+function grouped(value: number): string {
+  return value.toLocaleString('en-US');
 }
 
 function traffic(segments: number, bytes: number, again: number): string {
-  const count = `${segments.toLocaleString('en-US')} segment${segments === 1 ? '' : 's'}`;
+  const count = `${grouped(segments)} segment${segments === 1 ? '' : 's'}`;
   return `${count}, ${formatBytes(bytes)}${again > 0 ? `, ${again} retransmitted` : ''}`;
 }
 

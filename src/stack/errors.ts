@@ -27,3 +27,12 @@ export function transportError(
   const error = new Error(`${syscall} ${code}: ${WORDS[code]} ${address}:${port}`);
   return Object.assign(error, { code, errno: -constants.errno[code], syscall, address, port });
 }
+
+/** @throws RangeError (ERR_SOCKET_BAD_PORT) that names the option unless it is a port, 0 to 65535 */
+export function checkPort(option: string, port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
+  throw Object.assign(
+    new RangeError(`options.${option} should be >= 0 and < 65536. Received ${port}`),
+    { code: 'ERR_SOCKET_BAD_PORT' },
+  );
+}

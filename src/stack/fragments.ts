@@ -172,7 +172,7 @@ export class Fragments {
   #giveUp(datagram: Datagram, reason: Drop): void {
     if (datagram.verdict !== Drop.NONE) return;
     this.#counters.ipReasmFails++;
-    this.#counters.drops[reason]! += datagram.fragments.length;
+    this.#counters.countDrop(reason, datagram.fragments.length);
     this.#bytes -= datagram.cost;
     datagram.fragments = [];
     datagram.received = 0;
@@ -185,7 +185,7 @@ export class Fragments {
   }
 
   #drop(reason: Drop): null {
-    this.#counters.drops[reason]!++;
+    this.#counters.countDrop(reason);
     return null;
   }
 }

@@ -17,7 +17,7 @@ import type {
   SocketInfo,
   Transport,
 } from './connection.js';
-import { transportError } from './errors.js';
+import { checkPort, transportError } from './errors.js';
 import { Fragments } from './fragments.js';
 import { IcmpService } from './icmp-service.js';
 import { Identity } from './identity.js';
@@ -67,6 +67,8 @@ export class Host implements Transport {
   /** Within a batch, a timer or a settling: what is dirty is seen to at its end. */
   #busy = false;
   #deferred = false;
+  /** No new work is taken; what {@link close} has reset goes out yet. */
+  #closing = false;
   #closed = false;
 
   /** @throws TypeError or RangeError with `code` for options that make no sense */
@@ -144,8 +146,10 @@ export class Host implements Transport {
 
   listen(options: ListenOptions, accept: Accept): Listener {
     const { address = '0.0.0.0', port } = options;
+    checkPort('port', port);
     const localAddr = parseAddress(address);
-    if (localAddr === null || (localAddr !== 0 && !this.#interfaces.isLocal(localAddr))) {
+    const isOurs = localAddr === 0 || (localAddr !== null && this.#interfaces.isLocal(localAddr));
+    if (localAddr === null || !isOurs || this.#closing) {
       throw transportError('EADDRNOTAVAIL', 'listen', address, port);
     }
     const { listeners } = this.#tcp;
@@ -172,11 +176,14 @@ export class Host implements Transport {
 
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection {
     const { remoteAddress, remotePort } = options;
+    checkPort('remotePort', remotePort);
+    checkPort('localPort', options.localPort ?? 0);
     const parsed = parseAddress(remoteAddress);
     // As on Linux, a connection to 0.0.0.0 is one to ourselves.
     const remote = parsed === 0 ? LOOPBACK_ADDRESS.address : parsed;
     // MUST-46: an address that cannot be one host's is refused.
-    const by = remote === null || isGroup(remote) ? null : this.#interfaces.route(remote);
+    const reachable = remote !== null && !isGroup(remote) && !this.#closing;
+    const by = reachable ? this.#interfaces.route(remote) : null;
     if (remote === null || by === null) {
       throw transportError('ENETUNREACH', 'connect', remoteAddress, remotePort);
     }
@@ -224,11 +231,16 @@ export class Host implements Transport {
     const receiver: LinkReceiver = {
       receive: (batch) => this.#receive(batch, by),
       writable: () => this.#tcp.resumeInterface(by),
-      closed: () => {
-        if (!this.#closed) this.#tcp.loseInterface(by);
-      },
+      // Later, because a link may find out while it sends.
+      closed: () => this.runtime.defer(() => this.#loseInterface(by)),
     };
     by.link.open(receiver);
+  }
+
+  #loseInterface(by: Interface): void {
+    if (this.#closed) return;
+    by.isUp = false;
+    this.#tcp.loseInterface(by);
   }
 
   #receive(batch: RxBatch, by: Interface): void {
@@ -260,7 +272,8 @@ export class Host implements Transport {
     } finally {
       this.#busy = false;
       this.#interfaces.flush();
-      this.#setAlarm();
+      if (this.#closing) this.#finishClose();
+      else this.#setAlarm();
     }
   }
 
@@ -279,6 +292,8 @@ export class Host implements Transport {
     this.#fragments.expire(now);
     this.#tcp.runTimers(now);
     this.#busy = false;
+    // A probe may point into a send buffer, which is its user's again once users are told.
+    this.#interfaces.flush();
     this.#settle();
   }
 
@@ -311,16 +326,18 @@ export class Host implements Transport {
 
   /**
    * Resets what is open, closes the links and forgets everything. For an orderly end let the
-   * sockets close first. Idempotent.
+   * sockets close first. From within a handler it takes effect at the end of the batch. Idempotent.
    */
   close(): void {
-    if (this.#closed) return;
+    if (this.#closing) return;
+    this.#closing = true;
     const now = this.runtime.now();
-    this.#busy = true;
     for (const listener of this.#tcp.listeners.all()) listener.close();
     for (const tcb of this.#tcp.tcbs()) abort(tcb, now);
-    this.#busy = false;
     this.#settle();
+  }
+
+  #finishClose(): void {
     this.#closed = true;
     this.#alarm.clear();
     if (this.#holds > 0) this.#holder.release();

@@ -4,7 +4,6 @@ import { Drop } from '../wire/drop-reason.js';
 import {
   FRAG_NEEDED,
   ICMP_ECHO,
-  ICMP_ECHO_REPLY,
   ICMP_HEADER_BYTES,
   ICMP_PARAMETER_PROBLEM,
   ICMP_TIME_EXCEEDED,
@@ -16,7 +15,7 @@ import {
   PORT_UNREACHABLE,
   PROTOCOL_UNREACHABLE,
   parseIcmp,
-  writeIcmp,
+  writeEchoReply,
   writeIcmpError,
 } from '../wire/icmp.js';
 import { IPV4_HEADER_BYTES, IPV4_MAX_BYTES, type Ipv4Header, PROTOCOL_TCP } from '../wire/ipv4.js';
@@ -107,18 +106,15 @@ export class IcmpService {
 
   /** RFC 1122 §3.2.2.6: the same data comes back. */
   #answerEcho(bytes: Uint8Array, header: Ipv4Header, by: Interface): void {
-    const { rest, bodyOffset, bodyLength } = this.#message;
+    const { bodyOffset, bodyLength } = this.#message;
     this.counters.icmpInEchos++;
-    const length = writeIcmp(
+    const length = writeEchoReply(
       this.#bufferView,
       this.#buffer,
       0,
-      ICMP_ECHO_REPLY,
-      0,
-      rest,
       bytes,
-      bodyOffset,
-      bodyLength,
+      bodyOffset - ICMP_HEADER_BYTES,
+      ICMP_HEADER_BYTES + bodyLength,
     );
     this.counters.icmpOutEchoReps++;
     this.#send(by, header, length);

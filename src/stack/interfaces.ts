@@ -11,6 +11,8 @@ export interface InterfaceAddress {
 /** A link with our addresses on it, and the batch of packets that leave by it. */
 export class Interface {
   readonly tx = new TxBatch();
+  /** False when the link has ended; nothing is routed by it any more. */
+  isUp = true;
 
   constructor(
     readonly index: number,
@@ -80,11 +82,13 @@ export class Interfaces {
    * 127.0.0.0/8 never leaves the host (RFC 1122 §3.2.1.3).
    */
   route(address: number): Interface | null {
-    if (this.isOwn(address) || isLoopback(address)) return this.#loopback;
+    if (this.isOwn(address) || isLoopback(address)) {
+      return this.#loopback?.isUp === true ? this.#loopback : null;
+    }
     let best: Interface | null = null;
     let bestPrefix = -1;
     for (const candidate of this.all) {
-      if (candidate.isLoopback) continue;
+      if (candidate.isLoopback || !candidate.isUp) continue;
       best ??= candidate;
       for (const own of candidate.addresses) {
         if (own.prefix > bestPrefix && samePrefix(own.address, address, own.prefix)) {
@@ -98,7 +102,7 @@ export class Interfaces {
 
   /** The address that a connection by `leaving` to `remote` has on our side (RFC 9293 MUST-44). */
   sourceFor(leaving: Interface, remote: number): number | null {
-    if (leaving.isLoopback) return remote;
+    if (leaving.isLoopback && this.isOwn(remote)) return remote;
     for (const own of leaving.addresses) {
       if (samePrefix(own.address, remote, own.prefix)) return own.address;
     }

@@ -36,13 +36,12 @@ export class IpInput {
       segment.segmentSize = batch.segmentSize[i]!;
       const vouched = (batch.flags[i]! & RX_CHECKSUM_VOUCHED) !== 0;
       const drop = this.#packet(bytes, view, batch.offset[i]!, batch.length[i]!, vouched, by, now);
-      if (drop !== Drop.NONE) this.#count(drop);
+      if (drop !== Drop.NONE) {
+        this.counters.countDrop(drop);
+        batch.drop[i] = drop;
+      }
     }
     if (segment.pinned) batch.pinned = true;
-  }
-
-  #count(drop: Drop): void {
-    this.counters.drops[drop] = this.counters.drops[drop]! + 1;
   }
 
   #packet(

@@ -25,13 +25,13 @@ export class IpOutput {
   /** @param id where the identification of packets starts; unpredictable (RFC 6864) */
   constructor(counters: Counters, id: number) {
     this.#counters = counters;
-    this.#id = id;
+    this.#id = id & 0xffff;
   }
 
   sendTcp(by: Interface, segment: Segment): void {
     const { link, tx } = by;
     const headers = IPV4_HEADER_BYTES + tcpHeaderLength(segment);
-    const dataLength = segment.length + segment.length2;
+    const { dataLength } = segment;
     const copied = dataLength <= COPY_LIMIT || !link.offload;
     const start = headersAt(by, headers + (copied ? dataLength : 0));
     const ip = start + link.headroom;
@@ -42,7 +42,7 @@ export class IpOutput {
       ip,
       segment.tos,
       total,
-      this.#id++,
+      this.#nextId(),
       IPV4_DONT_FRAGMENT,
       segment.ttl,
       PROTOCOL_TCP,
@@ -70,10 +70,12 @@ export class IpOutput {
     this.#counters.ipOutOctets += total;
   }
 
-  /**
-   * Sends an ICMP message that `write` puts at the place it is given, `length` bytes long; in
-   * fragments when it is longer than the link's packets (RFC 791 §3.2).
-   */
+  #nextId(): number {
+    this.#id = (this.#id + 1) & 0xffff;
+    return this.#id;
+  }
+
+  /** Sends an ICMP message, in fragments when it is longer than the link's packets (RFC 791 §3.2). */
   sendIcmp(
     by: Interface,
     srcAddr: number,
@@ -82,7 +84,7 @@ export class IpOutput {
     message: Uint8Array,
   ): void {
     this.#counters.icmpOutMsgs++;
-    const id = this.#id++;
+    const id = this.#nextId();
     const most = (by.link.mtu - IPV4_HEADER_BYTES) & ~7;
     let offset = 0;
     do {

@@ -4,7 +4,7 @@ import type { Holder } from '../runtime/runtime.js';
 import { abort, icmpError, initialize, open, pathMtuShrank } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
 import { enterClosed } from '../tcp/end.js';
-import { output, writeResetFor } from '../tcp/output.js';
+import { output, sendResetFor } from '../tcp/output.js';
 import { segmentArrives } from '../tcp/segment-arrives.js';
 import { State } from '../tcp/state.js';
 import { Event, type Failure, Tcb, type TcpHost } from '../tcp/tcb.js';
@@ -87,7 +87,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       tcb === null
         ? this.interfaces.route(segment.dstAddr)
         : this.interfaces.all[tcb.interfaceIndex]!;
-    if (by === null) this.#drop(Drop.TX_NO_ROUTE);
+    if (by === null) this.counters.countDrop(Drop.TX_NO_ROUTE);
     else this.ipOutput.sendTcp(by, segment);
   }
 
@@ -137,7 +137,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if ((segment.flags & RST) !== 0) return Drop.TCP_NO_CONNECTION;
     const listener = this.listeners.find(segment.dstAddr, segment.dstPort);
     if (listener === null || (segment.flags & ACK) !== 0) {
-      this.#reset(segment, now);
+      sendResetFor(segment, this, null, now);
       return Drop.TCP_NO_CONNECTION;
     }
     if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
@@ -196,13 +196,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if (this.trace !== null) this.trace.sent(this.segmentOut, record, now);
     this.ipOutput.sendTcp(this.interfaces.all[record.interfaceIndex]!, this.segmentOut);
     return Drop.TCP_UNACCEPTABLE_SEQ;
-  }
-
-  #reset(segment: Segment, now: number): void {
-    writeResetFor(segment, this.segmentOut);
-    this.counters.tcpOutRsts++;
-    this.counters.tcpOutSegs++;
-    this.transmit(this.segmentOut, null, now);
   }
 
   // ICMP errors in.
@@ -284,25 +277,41 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   // The end of a batch.
 
-  /** Tells users, sends, sets timers: once for each connection that something happened to. */
+  /**
+   * Tells users, sends, sets timers: once for each connection that something happened to. All users
+   * are told before anything is sent, since what they do to any connection may free the bytes that
+   * a batch points to.
+   */
   settle(now: number): void {
     while (this.#dirty.length > 0) {
+      this.#tellUsers();
       const settling = this.#dirty;
       this.#dirty = this.#settling;
       this.#settling = settling;
       for (let i = 0; i < settling.length; i++) this.#settleOne(settling[i]!, now);
       settling.length = 0;
+      this.interfaces.flush();
+    }
+  }
+
+  /** Until nothing is left to tell: users may cause news for connections that had their turn. */
+  #tellUsers(): void {
+    const dirty = this.#dirty;
+    for (let told = true; told; ) {
+      told = false;
+      for (let i = 0; i < dirty.length; i++) {
+        if (dirty[i]!.events === 0) continue;
+        told = true;
+        try {
+          this.#deliver(dirty[i]!);
+        } catch (error) {
+          this.onUserError(error);
+        }
+      }
     }
   }
 
   #settleOne(tcb: Tcb, now: number): void {
-    while (tcb.events !== 0) {
-      try {
-        this.#deliver(tcb);
-      } catch (error) {
-        this.onUserError(error);
-      }
-    }
     tcb.dirty = false;
     output(tcb, now);
     this.#hold(tcb);
@@ -338,7 +347,12 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     const listener = tcb.user as HostListener;
     listener.pending.delete(tcb);
     const connection = new HostConnection(tcb, this.clock, NO_HANDLER);
-    connection.handler = listener.accept(connection);
+    try {
+      connection.handler = listener.accept(connection);
+    } catch (error) {
+      connection.abort();
+      throw error;
+    }
     connection.deliver();
   }
 
@@ -355,7 +369,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   #hold(tcb: Tcb): void {
     const wanted =
       tcb.orphaned &&
-      tcb.flight > 0 &&
+      (tcb.flight > 0 || tcb.sendBuffer.length > 0) &&
       tcb.state !== State.CLOSED &&
       tcb.retransmits < this.config.retransmitR1;
     if (wanted === tcb.held) return;
@@ -397,7 +411,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #startTimeWait(tcb: Tcb, now: number): void {
-    const record = new TimeWait(tcb);
     if (this.config.maxTimeWait === 0) {
       this.counters.tcpTimeWaitOverflows++;
       this.#table.remove(tcb);
@@ -407,6 +420,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       this.counters.tcpTimeWaitOverflows++;
       this.#endTimeWait(this.#timeWaits.first!, 'too many in TIME_WAIT');
     }
+    const record = new TimeWait(tcb);
     this.#table.replace(tcb, record);
     this.#timeWaits.append(record, now + 2 * this.config.msl);
   }
@@ -418,10 +432,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if (trace !== null) {
       trace.transition(record, State.TIME_WAIT, State.CLOSED, cause, this.clock.now());
     }
-  }
-
-  #drop(drop: Drop): void {
-    this.counters.drops[drop] = this.counters.drops[drop]! + 1;
   }
 
   /** Every connection but those in TIME_WAIT. */

@@ -50,7 +50,8 @@ export interface TcpConfig {
   timestamps: boolean;
   /** Announce SACK-permitted, RFC 2018. */
   sack: boolean;
-  /** Upper bound of the MSS that is announced and used; 0: what the MTU allows. RFC 6691. */
+  /** Upper bound of the MSS that is announced and used, 28 (what every network carries, RFC 791
+   * §3.2) or more; 0: what the MTU allows. RFC 6691. */
   mss: number;
   /** Initial congestion window in segments: RFC 6928. */
   initialWindow: number;
@@ -95,6 +96,7 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
 };
 
 const DAY = 86_400_000;
+const MIN_MSS = 28;
 
 /** Smallest and largest value of each number, both included. */
 const RANGES: {
@@ -141,6 +143,10 @@ export function tcpConfig(changes: Partial<TcpConfig> = {}): TcpConfig {
   const result = config as unknown as TcpConfig;
   if (result.rtoMin > result.rtoMax) {
     throw rangeError('tcp.rtoMin', `<= rtoMax (${result.rtoMax})`, result.rtoMin);
+  }
+  // Less would leave no room for text beside the options.
+  if (result.mss !== 0 && result.mss < MIN_MSS) {
+    throw rangeError('tcp.mss', `0 or >= ${MIN_MSS}`, result.mss);
   }
   return result;
 }

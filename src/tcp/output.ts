@@ -1,6 +1,7 @@
 import { add, diff, lt, max, type Seq, seq } from '../base/seq.js';
 import {
   ACK,
+  emptySegment,
   FIN,
   OPT_MSS,
   OPT_SACK,
@@ -17,7 +18,7 @@ import {
 import { ackDue, noteAckSent, receiveWindow, windowUpdateDue } from './receiver.js';
 import { allowance, sendsNow } from './sender.js';
 import { State, unreachable } from './state.js';
-import type { Tcb } from './tcb.js';
+import type { Tcb, TcpHost } from './tcb.js';
 import { armPersist, armRetransmit } from './timers.js';
 
 /** TSval of RFC 7323 §4: a clock of 1 ms with an offset of the connection's own. */
@@ -62,7 +63,7 @@ export function output(tcb: Tcb, now: number): void {
 }
 
 /** SYN, or SYN and ACK, according to the state; the first time or again. */
-export function sendSyn(tcb: Tcb, now: number): void {
+function sendSyn(tcb: Tcb, now: number): void {
   const { config } = tcb.host;
   const segment = tcb.host.segmentOut;
   const passive = tcb.state !== State.SYN_SENT;
@@ -246,14 +247,9 @@ function begin(tcb: Tcb, segment: Segment, flags: number, sequence: Seq, now: nu
   segment.seq = sequence;
   segment.flags = flags;
   segment.ack = tcb.rcvNxt;
-  segment.urg = 0;
   segment.ttl = tcb.ttl;
   segment.tos = tcb.tos;
-  segment.options = 0;
-  segment.sackCount = 0;
-  segment.length = 0;
-  segment.length2 = 0;
-  segment.segmentSize = 0;
+  emptySegment(segment);
   if (tcb.timestampsOk && tcb.state !== State.SYN_SENT) setTimestamps(tcb, segment, now);
 }
 
@@ -286,10 +282,18 @@ function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void
 }
 
 /**
- * The reset for a segment that belongs to no connection (RFC 9293 §3.10.7.1), or that an embryonic
- * one cannot accept. Never in answer to a reset.
+ * Sends the reset for a segment that belongs to no connection (RFC 9293 §3.10.7.1), or that an
+ * embryonic one, `tcb`, cannot accept. Never in answer to a reset.
  */
-export function writeResetFor(arrived: Segment, reset: Segment): void {
+export function sendResetFor(arrived: Segment, host: TcpHost, tcb: Tcb | null, now: number): void {
+  const reset = host.segmentOut;
+  writeResetFor(arrived, reset);
+  host.counters.tcpOutRsts++;
+  host.counters.tcpOutSegs++;
+  host.transmit(reset, tcb, now);
+}
+
+function writeResetFor(arrived: Segment, reset: Segment): void {
   reset.srcAddr = arrived.dstAddr;
   reset.dstAddr = arrived.srcAddr;
   reset.srcPort = arrived.dstPort;
@@ -304,12 +308,7 @@ export function writeResetFor(arrived: Segment, reset: Segment): void {
     reset.flags = RST | ACK;
   }
   reset.wnd = 0;
-  reset.urg = 0;
-  reset.options = 0;
-  reset.sackCount = 0;
-  reset.length = 0;
-  reset.length2 = 0;
-  reset.segmentSize = 0;
   reset.ttl = 64;
   reset.tos = 0;
+  emptySegment(reset);
 }

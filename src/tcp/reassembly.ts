@@ -1,9 +1,9 @@
 import { add, diff, gt, leq, lt, type Seq, seq } from '../base/seq.js';
 import { MAX_SACK_BLOCKS, type Segment } from '../wire/segment.js';
+import { KEEP_IN_PLACE } from './receive-queue.js';
 
 /** What a block costs at least against the receive buffer, so that many tiny ones cannot pile up. */
 const BLOCK_COST = 256;
-const KEEP_IN_PLACE = 16 * 1024;
 
 /**
  * Segments out of order (RFC 9293 §3.10.7.4, SHLD-31): disjoint blocks in ascending order. Where

@@ -1,5 +1,5 @@
 /** From this size on a payload is kept where it arrived; below it is copied. Bytes. */
-const KEEP_IN_PLACE = 16 * 1024;
+export const KEEP_IN_PLACE = 16 * 1024;
 const MERGE_MIN = 4 * 1024;
 const MERGE_MAX = 64 * 1024;
 

@@ -13,7 +13,7 @@ import {
 import { close } from './calls.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
-import { sendReset, timestamp, writeResetFor } from './output.js';
+import { sendReset, sendResetFor, timestamp } from './output.js';
 import { isAcceptable, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
 import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { rttSample, setRto } from './rtt.js';
@@ -56,7 +56,7 @@ export function segmentArrives(tcb: Tcb, segment: Segment, now: number): Drop {
 
 /** §3.10.7.1 CLOSED: anything but a reset is answered with a reset. */
 function answerClosed(tcb: Tcb, segment: Segment, now: number): Drop {
-  if ((segment.flags & RST) === 0) replyReset(tcb, segment, now);
+  if ((segment.flags & RST) === 0) sendResetFor(segment, tcb.host, tcb, now);
   return Drop.TCP_NO_CONNECTION;
 }
 
@@ -65,7 +65,7 @@ function arrivesInListen(tcb: Tcb, segment: Segment, now: number): Drop {
   // First, check for a RST; second, for an ACK; third, for a SYN.
   if ((segment.flags & RST) !== 0) return Drop.TCP_BAD_RST;
   if ((segment.flags & ACK) !== 0) {
-    replyReset(tcb, segment, now);
+    sendResetFor(segment, tcb.host, tcb, now);
     return Drop.TCP_BAD_ACK;
   }
   if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
@@ -102,7 +102,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment, now: number): Drop {
   const hasAck = (flags & ACK) !== 0;
   // First, check the ACK bit.
   if (hasAck && (leq(segment.ack, tcb.iss) || gt(segment.ack, tcb.sndNxt))) {
-    if ((flags & RST) === 0) replyReset(tcb, segment, now);
+    if ((flags & RST) === 0) sendResetFor(segment, tcb.host, tcb, now);
     return Drop.TCP_BAD_ACK;
   }
   // Second, check the RST bit.
@@ -142,7 +142,7 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   // Second, check the RST bit.
   if ((flags & RST) !== 0) return arrivesReset(tcb, segment, now);
   // Fourth, check the SYN bit. (Third, security, is not used.)
-  if ((flags & SYN) !== 0) return arrivesSyn(tcb, now);
+  if ((flags & SYN) !== 0) return arrivesSyn(tcb, segment, now);
   // Fifth, check the ACK field.
   if ((flags & ACK) === 0) return Drop.TCP_NO_ACK_BIT;
   tcb.heardAt = now;
@@ -176,25 +176,31 @@ function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
 function rejectUnacceptable(tcb: Tcb, segment: Segment, now: number): Drop {
   const { flags } = segment;
   if ((flags & RST) !== 0) return Drop.TCP_BAD_RST;
-  if (
-    tcb.state === State.SYN_RECEIVED &&
-    (flags & (SYN | ACK)) === SYN &&
-    segment.seq === tcb.irs
-  ) {
-    // The peer has not seen our SYN,ACK: it goes out again at once.
-    retransmitSyn(tcb);
-    return Drop.NONE;
-  }
+  if (isSynAgain(tcb, segment)) return arrivesSynAgain(tcb, segment, now);
   tcb.ackNow = true;
   const closed = tcb.rcvAdv === tcb.rcvNxt;
   if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0 && (flags & SYN) === 0) {
     tcb.heardAt = now;
     arrivesAck(tcb, segment, now);
     if (tcb.state !== State.CLOSED) arrivesUrgent(tcb, segment);
-  } else if (tcb.state === State.SYN_RECEIVED && (flags & ACK) !== 0) {
-    // A simultaneous open ends with SYN,ACK crossing SYN,ACK: the SYN is old, the ACK is news.
-    if (segment.seq === tcb.irs && segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
   }
+  return Drop.TCP_UNACCEPTABLE_SEQ;
+}
+
+/** The SYN that brought us to SYN_RECEIVED, once more; text behind it may reach into the window. */
+function isSynAgain(tcb: Tcb, segment: Segment): boolean {
+  return tcb.state === State.SYN_RECEIVED && (segment.flags & SYN) !== 0 && segment.seq === tcb.irs;
+}
+
+function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
+  if ((segment.flags & ACK) === 0) {
+    // The peer has not seen our SYN,ACK: it goes out again at once.
+    retransmitSyn(tcb);
+    return Drop.NONE;
+  }
+  tcb.ackNow = true;
+  // A simultaneous open ends with SYN,ACK crossing SYN,ACK: the SYN is old, the ACK is news.
+  if (segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
   return Drop.TCP_UNACCEPTABLE_SEQ;
 }
 
@@ -205,7 +211,6 @@ function arrivesReset(tcb: Tcb, segment: Segment, now: number): Drop {
     case State.SYN_RECEIVED:
       if (tcb.passive) {
         transition(tcb, State.LISTEN, 'RST: RFC 9293 §3.10.7.4', now);
-        tcb.host.counters.tcpAttemptFails++;
         enterClosed(tcb, null, 'the listener remains', now);
       } else {
         enterClosed(tcb, 'ECONNREFUSED', 'RST: RFC 9293 §3.10.7.4', now);
@@ -217,14 +222,14 @@ function arrivesReset(tcb: Tcb, segment: Segment, now: number): Drop {
       enterClosed(tcb, tcb.orphaned ? null : 'ECONNRESET', 'RST: RFC 9293 §3.10.7.4', now);
       return Drop.NONE;
     default:
-      tcb.host.counters.tcpEstabResets++;
       enterClosed(tcb, 'ECONNRESET', 'RST: RFC 9293 §3.10.7.4', now);
       return Drop.NONE;
   }
 }
 
 /** §3.10.7.4, fourth, with RFC 5961 §4: a SYN in a synchronized state is challenged. */
-function arrivesSyn(tcb: Tcb, now: number): Drop {
+function arrivesSyn(tcb: Tcb, segment: Segment, now: number): Drop {
+  if (isSynAgain(tcb, segment)) return arrivesSynAgain(tcb, segment, now);
   if (tcb.state === State.SYN_RECEIVED && tcb.passive) {
     transition(tcb, State.LISTEN, 'SYN in the window: RFC 9293 §3.10.7.4', now);
     enterClosed(tcb, null, 'the listener remains', now);
@@ -245,7 +250,7 @@ function challenge(tcb: Tcb, now: number): Drop {
 function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
   if (tcb.state === State.SYN_RECEIVED) {
     if (leq(segment.ack, tcb.sndUna) || gt(segment.ack, tcb.sndNxt)) {
-      replyReset(tcb, segment, now);
+      sendResetFor(segment, tcb.host, tcb, now);
       return Drop.TCP_BAD_ACK;
     }
     acknowledgeSyn(tcb, segment, now);
@@ -323,8 +328,9 @@ function resetUnreadable(tcb: Tcb, now: number): Drop {
 function arrivesUrgent(tcb: Tcb, segment: Segment): void {
   if ((segment.flags & URG) === 0) return;
   const pointer = add(segment.seq, segment.urg);
-  if (tcb.urgentMode && leq(pointer, tcb.rcvUp)) return;
   if (leq(pointer, tcb.rcvNxt)) return;
+  const known = tcb.urgentMode && gt(tcb.rcvUp, tcb.rcvNxt);
+  if (known && leq(pointer, tcb.rcvUp)) return;
   tcb.rcvUp = pointer;
   tcb.urgentMode = true;
   tcb.events |= Event.URGENT;
@@ -476,12 +482,4 @@ function onAckWhilePersisting(tcb: Tcb, now: number): void {
 
 function finAcknowledged(tcb: Tcb): boolean {
   return tcb.finQueued && tcb.sndUna === add(tcb.sendEnd, 1);
-}
-
-function replyReset(tcb: Tcb, segment: Segment, now: number): void {
-  const reset = tcb.host.segmentOut;
-  writeResetFor(segment, reset);
-  tcb.host.counters.tcpOutRsts++;
-  tcb.host.counters.tcpOutSegs++;
-  tcb.host.transmit(reset, tcb, now);
 }

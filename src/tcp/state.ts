@@ -1,3 +1,4 @@
+import type { Counters } from '../base/counters.js';
 import type { Tcb } from './tcb.js';
 
 /** The eleven states of RFC 9293 §3.3.2, as small integers so that they stay unboxed. */
@@ -82,13 +83,16 @@ export function transition(tcb: Tcb, to: State, cause: string, now: number): voi
     throw new Error(`tuntcp: no transition ${stateName(from)} -> ${stateName(to)} (${cause})`);
   }
   (tcb as { state: State }).state = to;
+  countFailure(tcb.host.counters, from, to);
   const trace = tcb.host.trace;
   if (trace !== null) trace.transition(tcb, from, to, cause, now);
 }
 
-/** SYN has been received: there is an IRS, and RFC 9293 §3.10.7.4 applies. */
-export function isSynchronized(state: State): boolean {
-  return state >= State.SYN_RECEIVED;
+/** What RFC 4022 counts of connections that did not end by FIN. */
+function countFailure(counters: Counters, from: State, to: State): void {
+  if (to !== State.CLOSED && to !== State.LISTEN) return;
+  if (from === State.SYN_SENT || from === State.SYN_RECEIVED) counters.tcpAttemptFails++;
+  if (from === State.ESTABLISHED || from === State.CLOSE_WAIT) counters.tcpEstabResets++;
 }
 
 /** Our user may still send: no FIN has been queued. */

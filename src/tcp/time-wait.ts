@@ -1,5 +1,5 @@
 import { add, geq, gt, type Seq } from '../base/seq.js';
-import { ACK, OPT_TIMESTAMPS, RST, type Segment, SYN } from '../wire/segment.js';
+import { ACK, emptySegment, OPT_TIMESTAMPS, RST, type Segment, SYN } from '../wire/segment.js';
 import { State } from './state.js';
 import type { Tcb } from './tcb.js';
 
@@ -100,14 +100,10 @@ export function writeTimeWaitAck(record: TimeWait, segment: Segment, now: number
   segment.ack = record.rcvNxt;
   segment.flags = ACK;
   segment.wnd = record.wnd;
-  segment.urg = 0;
   segment.ttl = 64;
   segment.tos = 0;
+  emptySegment(segment);
   segment.options = record.timestampsOk ? OPT_TIMESTAMPS : 0;
   segment.tsVal = (Math.floor(now) + record.tsOffset) | 0;
   segment.tsEcr = record.tsRecent;
-  segment.sackCount = 0;
-  segment.length = 0;
-  segment.length2 = 0;
-  segment.segmentSize = 0;
 }

@@ -41,24 +41,6 @@ export function sum(
   return a + b + c + d;
 }
 
-/**
- * {@link sum} for a range that continues one of `position` bytes: after an odd number of bytes each
- * byte stands in the other half of its word (RFC 1071 §2 (B)). What came before must have been
- * summed with its odd byte padded.
- */
-export function sumContinued(
-  bytes: Uint8Array,
-  view: DataView,
-  offset: number,
-  length: number,
-  initial: number,
-  position: number,
-): number {
-  if ((position & 1) === 0) return sum(bytes, view, offset, length, initial);
-  const folded = fold(sum(bytes, view, offset, length, 0));
-  return initial + (((folded & 0xff) << 8) | (folded >> 8));
-}
-
 /** Folds a partial sum to 16 bits, not complemented. */
 export function fold(sum: number): number {
   const high = Math.floor(sum / 0x1_0000_0000);

@@ -1,4 +1,4 @@
-import { checksum } from './checksum.js';
+import { checksum, update } from './checksum.js';
 import { Drop } from './drop-reason.js';
 
 /** Type, code, checksum and four bytes whose meaning depends on the type (RFC 792). */
@@ -93,6 +93,26 @@ export function writeIcmp(
   view.setInt32(offset, (type << 24) | (code << 16));
   view.setInt32(offset + 4, rest);
   view.setUint16(offset + 2, checksum(bytes, view, offset, length));
+  return length;
+}
+
+/**
+ * Writes the reply to the echo request of `length` bytes at `requestOffset`: the same message with
+ * another type, so that its checksum follows from the old one (RFC 1624).
+ */
+export function writeEchoReply(
+  view: DataView,
+  bytes: Uint8Array,
+  offset: number,
+  request: Uint8Array,
+  requestOffset: number,
+  length: number,
+): number {
+  bytes.set(request.subarray(requestOffset, requestOffset + length), offset);
+  const before = view.getUint16(offset);
+  const after = (ICMP_ECHO_REPLY << 8) | (before & 0xff);
+  view.setUint16(offset, after);
+  view.setUint16(offset + 2, update(view.getUint16(offset + 2), before, after));
   return length;
 }
 

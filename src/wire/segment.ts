@@ -90,3 +90,13 @@ export function segmentsOnWire(segment: Segment): number {
   const { dataLength, segmentSize } = segment;
   return segmentSize > 0 && dataLength > segmentSize ? Math.ceil(dataLength / segmentSize) : 1;
 }
+
+/** Leaves neither options, urgent pointer nor text; output fills in what it has of them. */
+export function emptySegment(segment: Segment): void {
+  segment.urg = 0;
+  segment.options = 0;
+  segment.sackCount = 0;
+  segment.length = 0;
+  segment.length2 = 0;
+  segment.segmentSize = 0;
+}

@@ -1,15 +1,21 @@
 import { describe } from 'vitest';
-import type { Net } from './both.js';
+import type { Net, Scenario } from './both.js';
 import { attempt, both } from './both.js';
 
 type Loose = (...args: unknown[]) => unknown;
 
 /** Compares what a call with each list of arguments throws. */
-function refuses(title: string, pick: (net: Net) => Loose, lists: unknown[][]): void {
-  both(title, async (net, log) => {
+function refuses(
+  title: string,
+  pick: (net: Net) => Loose,
+  lists: unknown[][],
+  changedIn?: number,
+): void {
+  const scenario: Scenario = async (net, log) => {
     for (const args of lists) log.note(attempt(() => pick(net)(...args)));
     if (log.lines.includes('no error')) throw new Error(`taken: ${log.lines.indexOf('no error')}`);
-  });
+  };
+  both(title, scenario, changedIn);
 }
 
 const host = '127.0.0.1';
@@ -32,12 +38,13 @@ describe('arguments that are refused', () => {
     [{ port: () => {}, host }],
     [{ port: 1, host: 'name.test', lookup: 1 }],
     [{ port: 1, host: 'name.test', family: 7 }],
-    [{ port: 1, host: 5 }],
     [{ port: 1, localAddress: 'x', host }],
     [{ port: 1, localPort: 'x', host }],
     [{ port: 1, timeout: -1, host }],
     [{ port: 1, timeout: 'x', host }],
   ]);
+
+  refuses('a host', (net) => net.connect as Loose, [[{ port: 1, host: 5 }]], 22);
 
   refuses(
     'listen',

@@ -52,6 +52,25 @@ describe('connecting', () => {
     await until(server, 'close');
   });
 
+  both('to another loopback address, from 127.0.0.1', async (net, log) => {
+    let from = '';
+    const server = net.createServer((socket) => {
+      from = `from ${socket.remoteAddress} to ${socket.localAddress}`;
+      socket.end();
+    });
+    server.listen(0, '0.0.0.0');
+    await until(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const client = net.connect({ port, host: '127.0.0.5' });
+    client.resume();
+    await until(client, 'connect');
+    log.note(`${client.localAddress} ${client.remoteAddress}`);
+    await until(client, 'close');
+    log.note(from);
+    server.close();
+    await until(server, 'close');
+  });
+
   both('refused', async (net, log) => {
     const port = await freePort(net);
     const client = net.connect({ port, host: '127.0.0.1' });
@@ -191,16 +210,20 @@ describe('connecting', () => {
     await until(server, 'close');
   });
 
-  both('a write, an end and a destroy without a connection', async (net, log) => {
-    for (const act of ['write', 'end', 'destroy', 'resetAndDestroy'] as const) {
-      const socket = new net.Socket();
-      log.watch(act, socket, SOCKET);
-      if (act === 'write') socket.write('x', (error) => log.note(`write ${error?.message}`));
-      else socket[act]();
-      await new Promise((resolve) => setImmediate(resolve));
-      log.note(`${socket.destroyed} ${socket.readyState}`);
-    }
-  });
+  both(
+    'a write, an end and a destroy without a connection',
+    async (net, log) => {
+      for (const act of ['write', 'end', 'destroy', 'resetAndDestroy'] as const) {
+        const socket = new net.Socket();
+        log.watch(act, socket, SOCKET);
+        if (act === 'write') socket.write('x', (error) => log.note(`write ${error?.message}`));
+        else socket[act]();
+        await new Promise((resolve) => setImmediate(resolve));
+        log.note(`${socket.destroyed} ${socket.readyState}`);
+      }
+    },
+    22,
+  );
 
   both('connect twice', async (net, log) => {
     const { server, port } = await serve(net, (socket) => socket.on('error', () => {}).resume());

@@ -176,6 +176,27 @@ describe('opening a connection (RFC 9293 §3.5, figure 5)', () => {
     expect(p.accepted).toBe(1);
   });
 
+  scripted('a SYN with text that comes again is answered in the same way', {}, (p) => {
+    p.listen();
+    p.send('S', { data: 'early' });
+    p.expect('S.', { seq: 0, ack: 1 });
+    p.send('S', { seq: 0, data: 'early' });
+    p.expect('S.', { seq: 0, ack: 1 });
+    p.expectState('SYN_RECEIVED');
+    p.send('.', { seq: 1 });
+    p.expectState('ESTABLISHED');
+    expect(p.user.received.toString()).toBe('early');
+  });
+
+  scripted('handshakes that fail are counted on either side (RFC 4022)', {}, (p) => {
+    p.connect();
+    p.expect('S');
+    p.send('R.', { seq: 0, ack: 1 });
+    expect(p.user.events).toEqual(['closed ECONNREFUSED']);
+    expect(p.host.counters.tcpAttemptFails).toBe(1);
+    expect(p.host.counters.tcpEstabResets).toBe(0);
+  });
+
   scripted('a SYN,ACK that comes again is acknowledged again', {}, (p) => {
     p.connect();
     p.expect('S');

@@ -48,6 +48,11 @@ export function requireTun(context: TestContext, ...commands: string[]): void {
   skip(context, noTun() ?? missing(commands));
 }
 
+/** Skips the test, with the reason, where a command is not installed; in CI the test fails. */
+export function requireCommands(context: TestContext, ...commands: string[]): void {
+  skip(context, missing(commands));
+}
+
 function missing(commands: readonly string[]): string | null {
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
   const absent = commands.filter(

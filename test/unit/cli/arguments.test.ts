@@ -25,7 +25,7 @@ describe('tuntcp', () => {
   });
 
   it.each([
-    [[], 'tuntcp: which command?; see tuntcp --help'],
+    [[], 'tuntcp: no command given; see tuntcp --help'],
     [['srve'], "tuntcp: unknown command or option 'srve'; see tuntcp --help"],
     [['serve', '--foo'], "tuntcp serve: unknown option '--foo'; see tuntcp serve --help"],
     [['serve', '--json=1'], /^tuntcp serve: option '--json' does not take an argument; see/],

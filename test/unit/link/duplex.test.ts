@@ -41,6 +41,16 @@ describe('duplexLink', () => {
     expect([name, mtu]).toEqual(['duplex', 1500]);
   });
 
+  it('keeps 32 MiB for a stream that takes nothing, and counts what is beyond', () => {
+    const { tun, link } = open();
+    tun.stalled = true;
+    const batch = batchOf(Array.from({ length: 4 }, () => Buffer.alloc(65_535)));
+    for (let i = 0; i < 160; i++) link.send(batch);
+    expect(tun.writableLength).toBeLessThan(33 * 1024 * 1024);
+    expect(tun.writableLength).toBeGreaterThan(31 * 1024 * 1024);
+    expect(link.dropped).toBe(640 - tun.writableLength / 65_535);
+  });
+
   it('receives each chunk as a packet, those that come together as a batch', async () => {
     const { tun, receiver } = open();
     for (const text of ['one', 'two', 'three']) tun.push(text);

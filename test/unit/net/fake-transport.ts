@@ -1,3 +1,4 @@
+import { getDefaultHighWaterMark } from 'node:stream';
 import type { Alarm, Runtime } from '../../../src/runtime/runtime.js';
 import type {
   Connection,
@@ -11,9 +12,12 @@ import type {
 } from '../../../src/stack/connection.js';
 import type { StateName } from '../../../src/tcp/state.js';
 
-/** Bytes that a send buffer and a receive buffer hold. */
-const SEND_BUFFER = 32 * 1024;
-const RECEIVE_BUFFER = 32 * 1024;
+/**
+ * Bytes that a send buffer and a receive buffer hold: twice what makes a stream full, which depends
+ * on the version of Node.js.
+ */
+const SEND_BUFFER = 2 * getDefaultHighWaterMark(false);
+const RECEIVE_BUFFER = 2 * getDefaultHighWaterMark(false);
 
 const SILENT: ConnectionHandler = {
   established() {},

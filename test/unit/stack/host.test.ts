@@ -91,6 +91,32 @@ describe('listen', () => {
   });
 });
 
+describe('the user of an accepted connection', () => {
+  scripted('that throws instead of giving a handler leaves none behind', {}, (p) => {
+    p.host.listen({ port: 80 }, () => {
+      throw new Error('not today');
+    });
+    p.send('S');
+    p.expect('S.');
+    expect(() => p.send('.')).toThrow('not today');
+    p.expect('R.');
+    expect(p.host.connectionCount).toBe(0);
+  });
+
+  scripted('that has let go is held to while the peer takes nothing', {}, (p) => {
+    p.accept();
+    p.send('.', { win: 0 });
+    p.user.write('abc');
+    p.user.connection.close();
+    p.run(0);
+    expect(p.runtime.held).toBe(1);
+    p.send('.', { ack: 1, win: 1_000 });
+    p.expect('F.', { seq: 1, len: 3 });
+    p.send('.', { ack: 5 });
+    expect(p.runtime.held).toBe(0);
+  });
+});
+
 describe('connect', () => {
   test('MUST-46: to an address that is no host is ENETUNREACH', () => {
     for (const remoteAddress of ['255.255.255.255', '224.0.0.1', '240.0.0.1', 'nonsense']) {
@@ -112,6 +138,19 @@ describe('connect', () => {
         new User(),
       ),
     ).toThrowError(expect.objectContaining({ code: 'EADDRNOTAVAIL' }));
+  });
+
+  test('with a port that is none is a RangeError that names it', () => {
+    const bad = { name: 'RangeError', code: 'ERR_SOCKET_BAD_PORT' };
+    for (const port of [-1, 1.5, 65_536, Number.NaN]) {
+      expect(() => lonely().listen({ port }, NOBODY)).toThrowError(expect.objectContaining(bad));
+      for (const name of ['remotePort', 'localPort']) {
+        const options = { remoteAddress: '10.0.0.1', remotePort: 80, [name]: port };
+        expect(() => lonely().connect(options, new User())).toThrowError(
+          expect.objectContaining({ ...bad, message: expect.stringContaining(name) }),
+        );
+      }
+    }
   });
 
   test('twice between the same two sockets is EADDRINUSE', () => {
@@ -163,6 +202,33 @@ describe('the end of a host', () => {
     expect(c.runtime.held).toBe(0);
   });
 
+  conversation('close() within a handler resets once the handler is done', {}, (c) => {
+    c.establish();
+    let closedWithin = false;
+    c.userA.readable = () => {
+      c.a.close();
+      closedWithin = c.userA.isClosed;
+    };
+    c.userB.write('x');
+    c.run(100);
+    expect(closedWithin).toBe(false);
+    expect(c.userA.events).toEqual(['established', 'closed']);
+    expect(c.userB.events).toEqual(['established', 'closed ECONNRESET']);
+    expect(c.a.connectionCount).toBe(0);
+    expect(c.runtime.held).toBe(0);
+  });
+
+  test('a closed host neither listens nor connects', () => {
+    const host = lonely();
+    host.close();
+    expect(() => host.listen({ port: 80 }, NOBODY)).toThrowError(
+      expect.objectContaining({ code: 'EADDRNOTAVAIL' }),
+    );
+    expect(() =>
+      host.connect({ remoteAddress: '10.0.0.1', remotePort: 80 }, new User()),
+    ).toThrowError(expect.objectContaining({ code: 'ENETUNREACH' }));
+  });
+
   test('a link that ends takes its connections with it', () => {
     const runtime = new VirtualRuntime(1);
     const [link] = memoryPair({ runtime });
@@ -174,6 +240,9 @@ describe('the end of a host', () => {
     runtime.run(20);
     expect(user.events).toEqual(['closed ENETDOWN']);
     expect(host.connectionCount).toBe(0);
+    expect(() =>
+      host.connect({ remoteAddress: '10.0.0.1', remotePort: 80 }, new User()),
+    ).toThrowError(expect.objectContaining({ code: 'ENETUNREACH' }));
   });
 
   test('hold and release count', () => {

@@ -16,6 +16,7 @@ describe('tcpConfig', () => {
     ['msl', 0],
     ['delayedAck', 500],
     ['mss', 70_000],
+    ['mss', 12],
     ['receiveBuffer', 1.5],
     ['rtoMin', Number.NaN],
     ['initialWindow', -1],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Counters } from '../../../src/base/counters.js';
 import { State, stateName, transition } from '../../../src/tcp/state.js';
 import type { Tcb } from '../../../src/tcp/tcb.js';
 
@@ -24,7 +25,8 @@ describe('transition (RFC 9293 §3.3.2, figure 5)', () => {
       test(`${stateName(from)} -> ${stateName(to)} ${allowed ? 'is an arrow' : 'throws'}`, () => {
         const heard: unknown[] = [];
         const trace = { transition: (...args: unknown[]) => heard.push(args.slice(1)) };
-        const tcb = { state: from, host: { trace } } as unknown as Tcb;
+        const host = { trace, counters: new Counters([]) };
+        const tcb = { state: from, host } as unknown as Tcb;
         if (allowed) {
           transition(tcb, to, 'why', 7);
           expect(tcb.state).toBe(to);

@@ -13,6 +13,7 @@ import {
   IcmpMessage,
   isIcmpError,
   parseIcmp,
+  writeEchoReply,
   writeIcmp,
   writeIcmpError,
 } from '../../../src/wire/icmp.js';
@@ -35,6 +36,23 @@ describe('ICMP', () => {
       bodyOffset: 8,
       bodyLength: 2,
     });
+  });
+
+  it('replies to an echo request with the same data and a good checksum', () => {
+    const random = new Random(11);
+    for (let length = 0; length < 64; length++) {
+      const request = Buffer.alloc(8 + length);
+      const view = new DataView(request.buffer, request.byteOffset, request.length);
+      const body = random.bytes(length);
+      writeIcmp(view, request, 0, ICMP_ECHO, 0, 0x12345678, body, 0, length);
+      const reply = Buffer.alloc(request.length + 3);
+      const replyView = new DataView(reply.buffer, reply.byteOffset, reply.length);
+      expect(writeEchoReply(replyView, reply, 3, request, 0, request.length)).toBe(request.length);
+      const { drop, message } = parse(reply, 3, request.length);
+      expect(drop).toBe('none');
+      expect(message).toMatchObject({ type: ICMP_ECHO_REPLY, code: 0, rest: 0x12345678 });
+      expect(reply.subarray(11)).toEqual(Buffer.from(body));
+    }
   });
 
   it('drops what is short or damaged', () => {
