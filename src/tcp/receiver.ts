@@ -121,7 +121,7 @@ export function receiveWindow(tcb: Tcb): number {
  */
 export function windowUpdateDue(tcb: Tcb): boolean {
   // The window of a SYN is not scaled and so is small; the first ACK of data tells the whole one.
-  if (tcb.bytesReceived === 0) return false;
+  if (tcb.bytesReceived === 0 || tcb.finReceived) return false;
   const offered = diff(tcb.rcvAdv, tcb.rcvNxt);
   const half = tcb.rcvBufferLimit >> 1;
   if (offered >= half) return false;
