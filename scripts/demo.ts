@@ -1,10 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { converseInMemory } from './lib/demo-memory.js';
 import { Report } from './lib/demo-report.js';
 import { converseOverTun } from './lib/demo-tun.js';
+import { isInOwnNamespace, namespaceFlags, runInOwnNamespace } from './lib/own-namespace.js';
 
 const HELP = `Usage: scripts/demo [--json]
 
@@ -19,8 +20,6 @@ Environment: TUNTCP_DEMO=memory goes without a TUN device, NO_COLOR without colo
 Exit status: 0 when everybody got what they should, 1 otherwise, 2 wrong usage.`;
 
 const ROOT = path.join(__dirname, '..');
-/** Set for the copy of this program inside the namespace: the namespace that it must not be in. */
-const OUTSIDE_VARIABLE = 'TUNTCP_DEMO_OUTSIDE';
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -30,13 +29,9 @@ async function main(): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const outside = process.env[OUTSIDE_VARIABLE];
-  if (outside !== undefined) {
-    if (outside === ownNamespace()) throw new Error('this is no namespace of its own');
-    return overTun(values.json ?? false);
-  }
+  if (isInOwnNamespace()) return overTun(values.json ?? false);
   const reason = process.env.TUNTCP_DEMO === 'memory' ? 'TUNTCP_DEMO=memory' : whyNoTun();
-  if (reason === null) return insideNamespace(process.argv.slice(2));
+  if (reason === null) return runInOwnNamespace(__filename, process.argv.slice(2));
   return inMemory(values.json ?? false, reason);
 }
 
@@ -63,22 +58,6 @@ async function inMemory(json: boolean, reason: string): Promise<number> {
   return report.finish();
 }
 
-/** Runs this program again in a network namespace of its own; the device goes when that goes. */
-function insideNamespace(args: readonly string[]): Promise<number> {
-  const tsNode = path.join(ROOT, 'node_modules/ts-node/dist/bin-transpile.js');
-  const child = spawn(
-    'unshare',
-    [...namespaceFlags(), '--', process.execPath, tsNode, __filename, ...args],
-    { stdio: 'inherit', env: { ...process.env, [OUTSIDE_VARIABLE]: ownNamespace() } },
-  );
-  // In a terminal Ctrl-C reaches the child too, which heeds only the first.
-  process.on('SIGINT', () => child.kill('SIGINT')).on('SIGTERM', () => child.kill('SIGTERM'));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve(code ?? 1));
-  });
-}
-
 function whyNoTun(): string | null {
   if (process.platform !== 'linux') return 'TUN devices are a part of Linux';
   if (!fs.existsSync('/dev/net/tun')) {
@@ -103,14 +82,6 @@ function whyNoTun(): string | null {
     (command) => spawnSync('sh', ['-c', 'command -v "$0"', command]).status !== 0,
   );
   return missing.length === 0 ? null : `not installed: ${missing.join(', ')}`;
-}
-
-function namespaceFlags(): string[] {
-  return process.getuid?.() === 0 ? ['-n'] : ['-U', '-r', '-n'];
-}
-
-function ownNamespace(): string {
-  return fs.readlinkSync('/proc/self/ns/net');
 }
 
 main().then(

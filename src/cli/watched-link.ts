@@ -1,15 +1,14 @@
-import type { TxBatch } from '../base/batch.js';
 import type { Link, LinkReceiver } from '../link/link.js';
+import { LinkWrapper } from '../link/link-wrapper.js';
 
 /** A link that tells when it has ended by itself: someone deleted the device. */
-export class WatchedLink implements Link {
+export class WatchedLink extends LinkWrapper {
   /** Rejects with the reason when the link is lost; otherwise never settles. */
   readonly lost: Promise<never>;
-  readonly #link: Link;
   #lose: (error: Error) => void = () => {};
 
   constructor(link: Link) {
-    this.#link = link;
+    super(link);
     this.lost = new Promise((_, reject) => {
       this.#lose = reject;
     });
@@ -17,28 +16,8 @@ export class WatchedLink implements Link {
     this.lost.catch(() => {});
   }
 
-  get name(): string {
-    return this.#link.name;
-  }
-
-  get mtu(): number {
-    return this.#link.mtu;
-  }
-
-  get offload(): boolean {
-    return this.#link.offload;
-  }
-
-  get headroom(): number {
-    return this.#link.headroom;
-  }
-
-  get blocked(): boolean {
-    return this.#link.blocked;
-  }
-
   open(receiver: LinkReceiver): void {
-    this.#link.open({
+    this.inner.open({
       receive: (batch) => receiver.receive(batch),
       writable: () => receiver.writable(),
       closed: (error) => {
@@ -46,13 +25,5 @@ export class WatchedLink implements Link {
         if (error !== undefined) this.#lose(error);
       },
     });
-  }
-
-  send(batch: TxBatch): void {
-    this.#link.send(batch);
-  }
-
-  close(): void {
-    this.#link.close();
   }
 }

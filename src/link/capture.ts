@@ -10,6 +10,7 @@ import { TCP_CHECKSUM_OFFSET, TCP_HEADER_BYTES } from '../wire/tcp.js';
 import { VIRTIO_HEADER_BYTES, VIRTIO_NEEDS_CSUM, virtioFlags } from '../wire/virtio.js';
 import type { CaptureSink } from './capture-sink.js';
 import type { Link, LinkReceiver } from './link.js';
+import { LinkWrapper } from './link-wrapper.js';
 
 export interface CaptureOptions {
   /** Whose time the packets get. Default: the real world. */
@@ -47,10 +48,9 @@ export function captureLink(
  * to what it gets, and given to the sink when the host knows their fate: before the next packet out,
  * or when the host returns.
  */
-export class CaptureLink implements Link {
+export class CaptureLink extends LinkWrapper {
   /** Packets given to the sink. */
   captured = 0;
-  readonly #link: Link;
   readonly #sink: CaptureSink;
   readonly #runtime: Runtime;
   readonly #epoch: number;
@@ -73,12 +73,12 @@ export class CaptureLink implements Link {
 
   /** @internal Use {@link captureLink}. */
   constructor(link: Link, sink: CaptureSink, options: CaptureOptions) {
+    super(link);
     const { snaplen = DEFAULT_SNAPLEN } = options;
     if (!(Number.isInteger(snaplen) && snaplen >= 1 && snaplen <= DEFAULT_SNAPLEN)) {
       const message = `The value of "options.snaplen" is out of range. It must be an integer from 1 to ${DEFAULT_SNAPLEN}. Received ${snaplen}`;
       throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
     }
-    this.#link = link;
     this.#sink = sink;
     this.#runtime = options.runtime ?? systemRuntime();
     this.#epoch = options.epoch ?? (this.#runtime === systemRuntime() ? systemEpoch() : 0);
@@ -87,26 +87,6 @@ export class CaptureLink implements Link {
     this.#packet.iface = sink.addInterface({ name: link.name, snaplen });
     this.#out = new Uint8Array(IPV4_MAX_BYTES + link.headroom);
     this.#outView = new DataView(this.#out.buffer);
-  }
-
-  get name(): string {
-    return this.#link.name;
-  }
-
-  get mtu(): number {
-    return this.#link.mtu;
-  }
-
-  get offload(): boolean {
-    return this.#link.offload;
-  }
-
-  get headroom(): number {
-    return this.#link.headroom;
-  }
-
-  get blocked(): boolean {
-    return this.#link.blocked;
   }
 
   /** Packets go to the sink again from now on. */
@@ -121,7 +101,7 @@ export class CaptureLink implements Link {
   }
 
   open(receiver: LinkReceiver): void {
-    this.#link.open({
+    this.inner.open({
       receive: (batch) => {
         if (!this.#running || !this.#sink.open) {
           receiver.receive(batch);
@@ -139,16 +119,12 @@ export class CaptureLink implements Link {
     });
   }
 
-  send(batch: TxBatch): void {
+  override send(batch: TxBatch): void {
     if (this.#running && this.#sink.open) {
       this.#commit();
       this.#outgoing(batch);
     }
-    this.#link.send(batch);
-  }
-
-  close(): void {
-    this.#link.close();
+    this.inner.send(batch);
   }
 
   #hold(batch: RxBatch): void {
@@ -193,7 +169,7 @@ export class CaptureLink implements Link {
 
   #outgoing(batch: TxBatch): void {
     const packet = this.#packet;
-    const { headroom } = this.#link;
+    const { headroom } = this.inner;
     const bytes = this.#out;
     packet.bytes = bytes;
     packet.direction = OUTBOUND;

@@ -155,17 +155,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #passiveOpen(listener: HostListener, syn: Segment, by: Interface, now: number): Tcb {
-    const tcb = new Tcb(
-      this,
-      State.LISTEN,
-      syn.dstAddr,
-      syn.dstPort,
-      syn.srcAddr,
-      syn.srcPort,
-      mssOf(by),
-    );
-    tcb.interfaceIndex = by.index;
-    initialize(tcb, this.identity.isn(tcb, now), this.identity.timestampOffset(tcb), now);
+    const { dstAddr, dstPort, srcAddr, srcPort } = syn;
+    const tcb = this.#create(State.LISTEN, dstAddr, dstPort, srcAddr, srcPort, by, now);
     tcb.user = listener;
     listener.pending.add(tcb);
     this.counters.tcpPassiveOpens++;
@@ -227,21 +218,27 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     handler: ConnectionHandler,
   ): HostConnection {
     const now = this.clock.now();
-    const tcb = new Tcb(
-      this,
-      State.CLOSED,
-      localAddr,
-      localPort,
-      remoteAddr,
-      remotePort,
-      mssOf(by),
-    );
-    tcb.interfaceIndex = by.index;
-    initialize(tcb, this.identity.isn(tcb, now), this.identity.timestampOffset(tcb), now);
+    const tcb = this.#create(State.CLOSED, localAddr, localPort, remoteAddr, remotePort, by, now);
     const connection = new HostConnection(tcb, this.clock, handler);
     this.#table.add(tcb);
     open(tcb, now);
     return connection;
+  }
+
+  /** A TCB with the numbers that it starts from, not in the table yet. */
+  #create(
+    state: State.CLOSED | State.LISTEN,
+    localAddr: number,
+    localPort: number,
+    remoteAddr: number,
+    remotePort: number,
+    by: Interface,
+    now: number,
+  ): Tcb {
+    const tcb = new Tcb(this, state, localAddr, localPort, remoteAddr, remotePort, mssOf(by));
+    tcb.interfaceIndex = by.index;
+    initialize(tcb, this.identity.isn(tcb, now), this.identity.timestampOffset(tcb), now);
+    return tcb;
   }
 
   /** The interface is gone, and with it every connection by it. */
