@@ -43,7 +43,15 @@ export type { HostOptions } from './stack/host.js';
 export { Host } from './stack/host.js';
 export type { TcpConfig } from './tcp/config.js';
 export type { StateName } from './tcp/state.js';
-export type { Trace, Traced } from './tcp/trace.js';
+export type {
+  RetransmitCause,
+  TimerAction,
+  TimerName,
+  Trace,
+  Traced,
+  TracedTcb,
+} from './tcp/trace.js';
+export { SilentTrace } from './tcp/trace.js';
 export type { PacketFilter } from './wire/filter.js';
 export { compileFilter, FilterError } from './wire/filter.js';
 export type { ReadPacket } from './wire/pcap-reader.js';

@@ -1,5 +1,5 @@
 import { State } from '../tcp/state.js';
-import type { Trace, Traced } from '../tcp/trace.js';
+import { SilentTrace, type Traced } from '../tcp/trace.js';
 import type { Segment } from '../wire/segment.js';
 import { ACK, RST, SYN } from '../wire/segment.js';
 import type { LadderLine } from './conversation.js';
@@ -23,11 +23,11 @@ export interface RecorderOptions {
  * Remembers the latest segments of the latest connections, in bounded memory and without allocating
  * per segment, for whoever wants to see a conversation as a ladder.
  *
- * A transition belongs to the segment that caused it, which {@link Trace} announces just before. One
+ * A transition belongs to the segment that caused it, which `Trace` announces just before. One
  * that a call or a timer caused belongs to the segment that is sent next (FIN, RST, SYN), or stands on
  * a line of its own when there is none.
  */
-export class Recorder implements Trace {
+export class Recorder extends SilentTrace {
   readonly #segments: number;
   readonly #connections: number;
   readonly #onLine: RecorderOptions['onLine'];
@@ -43,13 +43,14 @@ export class Recorder implements Trace {
   #deferred = false;
 
   constructor(options: RecorderOptions = {}) {
+    super();
     this.#segments = Math.max(16, options.segments ?? 64);
     this.#connections = Math.max(2, options.connections ?? 256);
     this.#onLine = options.onLine;
     this.#defer = options.defer;
   }
 
-  received(segment: Segment, connection: Traced | null, now: number): void {
+  override received(segment: Segment, connection: Traced | null, now: number): void {
     this.#emit();
     // A SYN that arrives in TIME_WAIT most likely begins another connection (RFC 6191).
     const another =
@@ -60,7 +61,7 @@ export class Recorder implements Trace {
     this.#note(conversation);
   }
 
-  sent(segment: Segment, connection: Traced | null, now: number): void {
+  override sent(segment: Segment, connection: Traced | null, now: number): void {
     this.#emit();
     const conversation =
       connection === null ? this.#stranger(segment, true) : this.#of(connection, segment);
@@ -69,7 +70,13 @@ export class Recorder implements Trace {
     this.#note(conversation);
   }
 
-  transition(connection: Traced, from: State, to: State, cause: string, now: number): void {
+  override transition(
+    connection: Traced,
+    from: State,
+    to: State,
+    cause: string,
+    now: number,
+  ): void {
     // A listener talks to no one.
     if (connection.remotePort === 0 || (from === State.CLOSED && to === State.LISTEN)) return;
     const conversation = this.#of(connection, null);

@@ -11,6 +11,7 @@ import { parseAddress } from '../../src/wire/ipv4.js';
 import { AimedRuntime } from './aimed-runtime.js';
 import { checkHost, WindowWatch } from './invariants.js';
 import { describe as describePacket, type Packet, readTcp } from './packet.js';
+import { StateTrace } from './state-trace.js';
 import { User } from './user.js';
 
 export type Side = 'a' | 'b';
@@ -206,14 +207,10 @@ export class Conversation {
   }
 
   #trace(side: Side): Trace {
-    return {
-      received: () => {},
-      sent: () => {},
-      transition: (_connection, from, to, cause) => {
-        this.states[side].push(stateName(to));
-        this.#line(`${side}: ${stateName(from)} -> ${stateName(to)} (${cause})`);
-      },
-    };
+    return new StateTrace((from, to, cause) => {
+      this.states[side].push(to);
+      this.#line(`${side}: ${from} -> ${to} (${cause})`);
+    });
   }
 
   #onPacket(bytes: Uint8Array, from: Side): number | readonly number[] {

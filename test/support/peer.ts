@@ -12,6 +12,7 @@ import { AimedRuntime } from './aimed-runtime.js';
 import { ADDRESS_A, ADDRESS_B, recorded } from './conversation.js';
 import { checkHost, WindowWatch } from './invariants.js';
 import { describe, type Packet, readTcp, writeSegment } from './packet.js';
+import { StateTrace } from './state-trace.js';
 import { User } from './user.js';
 
 export const HOST_PORT = 80;
@@ -101,14 +102,10 @@ export class Peer {
       link: hostLink,
       address: '10.0.0.2/24',
       tcp: { ...options.tcp },
-      trace: {
-        received: () => {},
-        sent: () => {},
-        transition: (_c, from, to, cause) => {
-          this.states.push(stateName(to));
-          this.#line(`${stateName(from)} -> ${stateName(to)} (${cause})`);
-        },
-      },
+      trace: new StateTrace((from, to, cause) => {
+        this.states.push(to);
+        this.#line(`${from} -> ${to} (${cause})`);
+      }),
     });
     peerLink.open({
       receive: (batch) => this.#receive(batch),

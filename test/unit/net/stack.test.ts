@@ -4,6 +4,7 @@ import module, * as named from '../../../src/net/module.js';
 import type { Socket } from '../../../src/net/socket.js';
 import { Stack } from '../../../src/net/stack.js';
 import { VirtualRuntime } from '../../../src/runtime/virtual.js';
+import { SilentTrace } from '../../../src/tcp/trace.js';
 import { formatFlags } from '../../../src/wire/print.js';
 import type { Segment } from '../../../src/wire/segment.js';
 
@@ -55,11 +56,10 @@ describe('two stacks on virtual time', () => {
     peer.resume();
     client.resume();
     const flags: string[] = [];
-    const note = (side: string) => ({
-      received() {},
-      transition() {},
-      sent: (segment: Segment) => flags.push(`${side} ${formatFlags(segment.flags)}`),
-    });
+    const note = (side: string) =>
+      Object.assign(new SilentTrace(), {
+        sent: (segment: Segment) => flags.push(`${side} ${formatFlags(segment.flags)}`),
+      });
     cabled.a.host.trace = note('a');
     cabled.b.host.trace = note('b');
     client.end();
