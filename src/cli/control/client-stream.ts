@@ -29,6 +29,7 @@ export class ControlStream<K extends keyof Streams> implements AsyncIterable<Hea
   readonly #wire: Wire;
   readonly #patience: number;
   readonly #heard: Heard<K>[] = [];
+  #stopping = false;
   #over = false;
   #error: Error | null = null;
   #impatience: NodeJS.Timeout | undefined;
@@ -43,7 +44,8 @@ export class ControlStream<K extends keyof Streams> implements AsyncIterable<Hea
 
   /** Asks for the end; what was sent by then can still be read. Idempotent. */
   stop(): void {
-    if (this.#over) return;
+    if (this.#over || this.#stopping) return;
+    this.#stopping = true;
     this.#wire.stop();
     this.#hurry();
   }
@@ -55,6 +57,7 @@ export class ControlStream<K extends keyof Streams> implements AsyncIterable<Hea
       }
       if (this.#error !== null) throw this.#error;
       if (this.#over) return;
+      if (this.#stopping) this.#hurry();
       this.#wire.resume();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
