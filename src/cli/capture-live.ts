@@ -69,7 +69,7 @@ class LiveCapture {
   }
 
   #take(item: CaptureItem): Promise<void> | undefined {
-    if ('packets' in item) return this.#packetsOf(Buffer.from(item.packets, 'base64'));
+    if (typeof item === 'string') return this.#packetsOf(Buffer.from(item, 'base64'));
     const iface = { name: item.device, snaplen: item.snaplen };
     this.#head = Buffer.concat([sectionHeader(APPLICATION), interfaceDescription(iface)]);
     this.#output.begin(iface);

@@ -102,8 +102,7 @@ class OutletSink implements CaptureSink, Streaming {
     this.#scheduled = null;
     if (this.#used > 0) {
       if (!this.#outlet.room) return false;
-      const packets = Buffer.from(this.#bytes.buffer, 0, this.#used).toString('base64');
-      this.#outlet.item({ packets } satisfies CaptureItem, this.#waiting);
+      this.#outlet.item(this.#bytes.subarray(0, this.#used), this.#waiting);
       this.#captured += this.#waiting;
       this.#used = 0;
       this.#waiting = 0;

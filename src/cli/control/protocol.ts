@@ -67,10 +67,12 @@ export interface CaptureRequest {
   count?: number;
 }
 
-/** The first item says of what; the others have packets. What is lost is counted in packets. */
-export type CaptureItem = { device: string; snaplen: number } | { packets: string };
+/**
+ * The first item says of what. The others have packets, in base64: enhanced packet blocks of pcapng, of
+ * the interface 0, with nanoseconds. What is lost is counted in packets.
+ */
+export type CaptureItem = { device: string; snaplen: number } | string;
 
-/** `packets` in base64: enhanced packet blocks of pcapng, of the interface 0 with nanoseconds. */
 export interface CaptureEnd {
   /** Packets that were sent. */
   captured: number;

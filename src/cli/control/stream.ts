@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { ControlReply } from './protocol.js';
 
 /** Characters that may wait for a client to read them; an item that comes then is lost. */
-export const MAX_WAITING = 2 * 1024 * 1024;
+export const MAX_WAITING = 8 * 1024 * 1024;
 
 /** Where a source puts its items. */
 export interface Outlet {
@@ -10,7 +10,7 @@ export interface Outlet {
   readonly room: boolean;
   /**
    * Sends an item, which stands for `count` of what the client counts; when there is no room, these are
-   * lost. Returns whether it was sent. Never throws or waits.
+   * lost. Bytes are copied, and arrive as a string in base64. Returns whether it was sent. Never waits.
    */
   item(value: unknown, count?: number): boolean;
   /** Counts what was lost before it became an item. */
@@ -74,7 +74,8 @@ export class ServedStream implements Outlet {
       return false;
     }
     this.#tell();
-    this.#write({ id: this.id, item: value });
+    if (value instanceof Uint8Array) this.#writeBytes(value);
+    else this.#write({ id: this.id, item: value });
     return true;
   }
 
@@ -123,6 +124,12 @@ export class ServedStream implements Outlet {
     const lost = this.#untold;
     this.#untold = 0;
     this.#write({ id: this.id, lost });
+  }
+
+  /** The same as for any value, at a fraction of the cost. */
+  #writeBytes({ buffer, byteOffset, length }: Uint8Array): void {
+    const text = Buffer.from(buffer, byteOffset, length).toString('base64');
+    this.#socket.write(`{"id":${this.id},"item":"${text}"}\n`, 'latin1');
   }
 
   #write(reply: ControlReply): void {
