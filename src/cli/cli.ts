@@ -14,7 +14,7 @@ Commands:
   ss        list the sockets of a running tuntcp serve
   stat      print its counters
   top       watch both live
-  capture   print the packets of a capture file, as tcpdump does
+  capture   print or write its packets, as tcpdump does; read capture files
   doctor    say what this machine lacks, and the line that fixes it
 
 Options:

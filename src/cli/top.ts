@@ -5,8 +5,10 @@ import { UsageError } from './command.js';
 import type { ControlClient } from './control/client.js';
 import type { Identity } from './control/protocol.js';
 import { connectToStack } from './control/stacks.js';
+import { Ending } from './ending.js';
 import type { Io } from './io.js';
 import { type Rates, ratesBetween, type Sample } from './rates.js';
+import { endLive, liveOutput } from './terminal-output.js';
 import { topLines } from './top-screen.js';
 
 const HELP = `Usage: tuntcp top [OPTIONS]
@@ -78,15 +80,18 @@ async function once(client: ControlClient, io: Io, interval: number): Promise<vo
 async function onScreen(client: ControlClient, io: Io, interval: number): Promise<void> {
   const identity = await client.ask('identity');
   const history: Rates[] = [];
-  io.stdout.write(ENTER);
+  const screen = liveOutput(io.stdout);
+  screen.write(ENTER);
   try {
     await watch(client, io, interval, (rates, sample) => {
       history.push(rates);
       if (history.length > HISTORY) history.shift();
-      io.stdout.write(draw(io, identity, history, sample));
+      // A terminal that does not keep up gets fewer screens, not late ones.
+      if (screen.writableLength === 0) screen.write(draw(io, identity, history, sample));
     });
   } finally {
-    io.stdout.write(LEAVE);
+    screen.write(LEAVE);
+    await endLive(screen);
   }
 }
 
@@ -125,56 +130,12 @@ async function watch(
   try {
     let before = await take(client);
     look(ratesBetween(before, before), before);
-    while (!(await ending.wait(interval))) {
+    await ending.every(interval, async () => {
       const after = await take(client);
       look(ratesBetween(before, after), after);
       before = after;
-    }
+    });
   } finally {
     ending.release();
-  }
-}
-
-/** Waits for q, Ctrl-C and the like; with `keys` the terminal is in raw mode until `release`. */
-class Ending {
-  #over = false;
-  #wake: () => void = () => {};
-  readonly #undo: (() => void)[];
-
-  constructor(io: Io, keys: boolean) {
-    const end = () => {
-      this.#over = true;
-      this.#wake();
-    };
-    this.#undo = [io.onStop(end)];
-    const { stdin } = io;
-    if (!keys || !stdin.isTTY) return;
-    const onKey = (chunk: Buffer) => {
-      // Ctrl-C is a key in raw mode.
-      if (chunk.includes('q') || chunk.includes('Q') || chunk.includes('\x03')) end();
-    };
-    stdin.setRawMode?.(true);
-    stdin.on('data', onKey);
-    this.#undo.push(() => {
-      stdin.off('data', onKey);
-      stdin.pause();
-      stdin.setRawMode?.(false);
-    });
-  }
-
-  /** True when it is over; else false after `ms`. */
-  async wait(ms: number): Promise<boolean> {
-    if (this.#over) return true;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      timer = setTimeout(resolve, ms);
-    });
-    clearTimeout(timer);
-    return this.#over;
-  }
-
-  release(): void {
-    for (const undo of this.#undo) undo();
   }
 }
