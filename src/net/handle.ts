@@ -6,8 +6,9 @@ import type {
   Transport,
 } from '../stack/connection.js';
 import { closings } from './closing.js';
-import { codeOf } from './errors.js';
+import { codeOf, errnoException } from './errors.js';
 import { ipv4Of, ipv6Error } from './ipv6.js';
+import { NODE_MAJOR } from './node-version.js';
 import { Outgoing } from './outgoing.js';
 import type { ReadSink } from './read-sink.js';
 
@@ -330,7 +331,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     if (done === undefined && written === null) return;
     closings(this.transport.runtime).add(() => {
       // After 'error' and before 'close', as when libuv cancels a write.
-      written?.(null);
+      written?.(NODE_MAJOR >= 22 ? errnoException('ECANCELED', 'write') : null);
       if (done !== undefined) this.runInAsyncScope(done);
     });
   }
