@@ -60,7 +60,7 @@ export function show(value: unknown): string {
       ? named(JSON.stringify(value))
       : 'object';
   }
-  return typeof value === 'number' ? named(String(value)) : (JSON.stringify(value) ?? 'undefined');
+  return named(JSON.stringify(value) ?? 'undefined');
 }
 
 /** The error that `call` throws, or what it gives. */
@@ -79,7 +79,7 @@ async function run(net: Net, scenario: Scenario): Promise<string[]> {
   ports.clear();
   const log = new Log();
   await scenario(net, log);
-  return log.lines;
+  return [...log.lines];
 }
 
 /** A test that a scenario goes the same way on `node:net` and on ours, and that it saw something. */
