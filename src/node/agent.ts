@@ -1,8 +1,10 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Socket as NodeSocket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { ConnectArguments } from '../net/connect-options.js';
-import { type Connector, connectionOptions, overSocket, tieToParent } from './tls.js';
+import { reachThroughStreams } from './stream-handle.js';
+import { type Connector, connectionOptions, connectsWith, overSocket } from './tls.js';
 
 type Created = (error: Error | null, socket: NodeSocket) => void;
 type CreateConnection = (options: object, created?: Created) => NodeSocket;
@@ -21,14 +23,15 @@ export function createHttpAgent(net: Connector, options?: http.AgentOptions): ht
 
 /** As {@link createHttpAgent}, with TLS: `https.get(url, { agent })`. Sessions are reused as in Node. */
 export function createHttpsAgent(net: Connector, options?: https.AgentOptions): https.Agent {
+  reachThroughStreams();
   const agent = new https.Agent(options);
   const secure = (https.Agent.prototype as unknown as { createConnection: CreateConnection })
     .createConnection;
   const createConnection: CreateConnection = (given, created) => {
     const socket = net.connect(connectionOptions(given));
     return overSocket(socket, () => {
-      const tlsSocket = secure.call(agent, { ...given, socket }, created);
-      return tieToParent(tlsSocket as Parameters<typeof tieToParent>[0]);
+      const tlsSocket = secure.call(agent, { ...given, socket }, created) as TLSSocket;
+      return connectsWith(tlsSocket, socket);
     });
   };
   return Object.assign(agent, { createConnection });

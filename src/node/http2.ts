@@ -1,5 +1,6 @@
 import http2 from 'node:http2';
 import type { Socket as NodeSocket } from 'node:net';
+import { reachThroughStreams } from './stream-handle.js';
 import { type Connector, connectTls } from './tls.js';
 
 type Options = http2.ClientSessionOptions | http2.SecureClientSessionOptions;
@@ -10,6 +11,7 @@ export function connectHttp2(
   authority: string | URL,
   options: Options = {},
 ): http2.ClientHttp2Session {
+  reachThroughStreams();
   return http2.connect(authority, {
     ...options,
     createConnection: (url) => {

@@ -1,9 +1,8 @@
 import type { AddressInfo, Server as NodeServer, Socket as NodeSocket } from 'node:net';
-import { type TLSSocket, Server as TlsServer } from 'node:tls';
 import type { NetModule } from '../net/create-net.js';
 import type { Server } from '../net/server.js';
 import type { Socket } from '../net/socket.js';
-import { tieToParent } from './tls.js';
+import { reachThroughStreams } from './stream-handle.js';
 
 /**
  * Node's last step of `listen`, after the arguments are understood and the name is looked up. Node
@@ -54,12 +53,10 @@ class ListenHandle {
   }
 }
 
-/** Servers whose TLS sockets are tied to what carries them. */
-const tied = new WeakSet<NodeServer>();
-
 /** The step of `listen` that makes a server of Node's take its connections from `net`. */
 export function listenStep(net: Pick<NetModule, 'createServer'>): Listening['_listen2'] {
   return function (this: Listening, address, port, family, backlog) {
+    reachThroughStreams();
     const inner = net.createServer({
       allowHalfOpen: this.allowHalfOpen,
       pauseOnConnect: this.pauseOnConnect,
@@ -80,13 +77,6 @@ export function listenStep(net: Pick<NetModule, 'createServer'>): Listening['_li
       if (this._handle === handle) this._handle = null;
       this.emit('error', error);
     });
-    if (this instanceof TlsServer && !tied.has(this)) {
-      tied.add(this);
-      this.prependListener('secureConnection', tieToParent);
-      this.prependListener('tlsClientError', (_error: Error, socket: TLSSocket) =>
-        tieToParent(socket),
-      );
-    }
     (this as { _connectionKey?: string })._connectionKey = `${family}:${address}:${port}`;
     if ((this as { _unref?: boolean })._unref) inner.unref();
     inner.listen({ port, ...(address ? { host: address } : {}), backlog: backlog || undefined });

@@ -6,6 +6,7 @@ import { createNet, type NetModule } from '../net/create-net.js';
 import { coded } from '../net/errors.js';
 import type { Transport } from '../stack/connection.js';
 import { isTcp, type Listening, listenStep } from './listen.js';
+import { reachThroughStreams } from './stream-handle.js';
 import { connectTls } from './tls.js';
 
 type KernelNet = typeof kernel;
@@ -24,6 +25,7 @@ function argumentsOf(args: Rest): ReturnType<typeof normalizeArguments> {
  * @returns the module for everybody else: ours, with what only Node's has
  */
 export function replaceNet(transport: () => Transport): KernelNet {
+  reachThroughStreams();
   const ours = createNet(transport);
   const connect = replaceConnect(ours);
   kernel.createServer = ours.createServer as unknown as KernelNet['createServer'];

@@ -1,8 +1,9 @@
-import type { AddressInfo, Socket as NodeSocket } from 'node:net';
+import type { Socket as NodeSocket } from 'node:net';
 import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { ConnectArguments } from '../net/connect-options.js';
 import type { NetModule } from '../net/create-net.js';
 import type { Socket } from '../net/socket.js';
+import { reachThroughStreams } from './stream-handle.js';
 
 export type Connector = Pick<NetModule, 'connect'>;
 
@@ -44,13 +45,14 @@ export function connectTls(
   listener?: () => void,
   connect: typeof tls.connect = tls.connect,
 ): TLSSocket {
+  reachThroughStreams();
+  if (options.socket) return connect(options, listener);
   const { timeout } = options as { timeout?: number };
-  if (options.socket) return tieToParent(connect(options, listener));
   const socket = net.connect(connectionOptions(options));
   return overSocket(socket, () => {
     const secure = connect({ ...options, socket: socket as unknown as NodeSocket }, listener);
     if (timeout) secure.setTimeout(timeout);
-    return tieToParent(secure);
+    return connectsWith(secure, socket);
   });
 }
 
@@ -64,46 +66,14 @@ export function overSocket<T>(socket: Socket, make: () => T): T {
   }
 }
 
-/** The C++ end of a stream in JavaScript, which a `TLSSocket` asks for what it does not do itself. */
-interface ParentHandle {
-  getpeername?(out: Partial<AddressInfo>): number;
-  getsockname?(out: Partial<AddressInfo>): number;
-  ref?(): void;
-  unref?(): void;
-  setNoDelay?(enable: boolean): number;
-  setKeepAlive?(enable: boolean, seconds: number): number;
-}
-
-/**
- * Over a stream in JavaScript a `TLSSocket` has no addresses, and neither `ref`, `unref`, `setNoDelay`
- * nor `setKeepAlive` reach what is below. This makes them reach a socket of ours.
- */
-export function tieToParent(secure: TLSSocket): TLSSocket {
-  const { _handle: handle, _parent: socket } = secure as unknown as {
-    _handle: { _parent?: ParentHandle } | null;
-    _parent?: Partial<Socket>;
-  };
-  const parent = handle?._parent;
-  if (!parent || !socket || parent.getpeername || !('remoteFamily' in socket)) return secure;
-  parent.getpeername = (out) => {
-    const { remoteAddress: address, remotePort: port, remoteFamily: family } = socket;
-    Object.assign(out, { address, port, family });
-    return 0;
-  };
-  parent.getsockname = (out) => {
-    const { localAddress: address, localPort: port, localFamily: family } = socket;
-    Object.assign(out, { address, port, family });
-    return 0;
-  };
-  parent.ref = () => void socket.ref?.();
-  parent.unref = () => void socket.unref?.();
-  parent.setNoDelay = (enable) => {
-    socket.setNoDelay?.(enable);
-    return 0;
-  };
-  parent.setKeepAlive = (enable, seconds) => {
-    socket.setKeepAlive?.(enable, seconds * 1000);
-    return 0;
-  };
+/** Gives `secure` the state and the events that it has in Node when it made its connection itself. */
+export function connectsWith(secure: TLSSocket, socket: Socket): TLSSocket {
+  const state = secure as { connecting: boolean };
+  state.connecting = true;
+  socket.once('connect', () => {
+    state.connecting = false;
+    secure.emit('connect');
+    secure.emit('ready');
+  });
   return secure;
 }
