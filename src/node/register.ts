@@ -20,3 +20,6 @@ let stack: Stack | null = null;
 
 // Made by the first socket, so that a program which only starts others leaves the device to them.
 substituteNet(replaceNet(() => (stack ??= stackFor(options)).host));
+
+// Peers hear of the end of this process, as they would from a kernel.
+process.on('exit', () => stack?.host.leave());

@@ -32,7 +32,9 @@ function server(host) {
     return answer(request, response);
   });
   web.on('upgrade', (_request, socket, head) => {
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n');
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n',
+    );
     socket.write(head);
     socket.pipe(socket);
   });

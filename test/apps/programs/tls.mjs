@@ -10,9 +10,9 @@ const wanted = { ca, servername: 'tuntcp.test' };
 
 function server(host) {
   const options = { ...certificates.server, ALPNProtocols: ['echo', 'greet', 'cut'] };
-  const secure = tls.createServer({ ...options, allowHalfOpen: true }, (socket) => {
+  const secure = tls.createServer(options, (socket) => {
     socket.on('error', () => {});
-    if (socket.alpnProtocol === 'greet') socket.end('hello');
+    if (socket.alpnProtocol === 'greet') socket.end(`hello ${socket.remoteAddress}`);
     else if (socket.alpnProtocol === 'cut') socket.write('h', () => socket.destroy());
     else socket.pipe(socket);
   });
