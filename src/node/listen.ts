@@ -1,8 +1,10 @@
 import type { AddressInfo, Server as NodeServer, Socket as NodeSocket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import type { NetModule } from '../net/create-net.js';
 import type { Server } from '../net/server.js';
 import type { Socket } from '../net/socket.js';
 import { reachThroughStreams } from './stream-handle.js';
+import { endsAbove } from './tls.js';
 
 /**
  * Node's last step of `listen`, after the arguments are understood and the name is looked up. Node
@@ -90,6 +92,7 @@ function take(server: Listening, socket: Socket): void {
     server._emitCloseIfDrained();
   });
   server.emit('connection', socket as unknown as NodeSocket);
+  if (server instanceof TlsServer) endsAbove(server, socket);
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Socket as NodeSocket } from 'node:net';
+import { Socket as KernelSocket, type Socket as NodeSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { ConnectArguments } from '../net/connect-options.js';
 import type { NetModule } from '../net/create-net.js';
@@ -46,7 +47,8 @@ export function connectTls(
   connect: typeof tls.connect = tls.connect,
 ): TLSSocket {
   reachThroughStreams();
-  if (options.socket) return connect(options, listener);
+  const { socket: given } = options;
+  if (given) return endsAbove(connect(options, listener), given);
   const { timeout } = options as { timeout?: number };
   const socket = net.connect(connectionOptions(options));
   return overSocket(socket, () => {
@@ -66,8 +68,18 @@ export function overSocket<T>(socket: Socket, make: () => T): T {
   }
 }
 
+/**
+ * Leaves it to `secure` when `socket`, over which it is, ends: TLS may have a last thing to say when
+ * the peer has ended, which Node writes past the socket.
+ */
+export function endsAbove<T>(secure: T, socket: Duplex): T {
+  if ('resetAndDestroy' in socket && !(socket instanceof KernelSocket)) socket.allowHalfOpen = true;
+  return secure;
+}
+
 /** Gives `secure` the state and the events that it has in Node when it made its connection itself. */
 export function connectsWith(secure: TLSSocket, socket: Socket): TLSSocket {
+  endsAbove(secure, socket);
   const state = secure as { connecting: boolean };
   state.connecting = true;
   socket.once('connect', () => {

@@ -223,7 +223,7 @@ describe('the end of a host', () => {
     c.a.leave();
     expect(c.packets.at(-1)).toMatchObject({ from: 'a', flags: 'F.' });
     c.run(100);
-    expect(c.userB.events).toEqual(['established', 'finished']);
+    expect(c.userB.events).toEqual(['established', 'end']);
   });
 
   conversation('leave() within a handler resets what was not read', {}, (c) => {
