@@ -1,4 +1,6 @@
-import { describeProgram } from './arrangements.js';
+import { expect, it } from 'vitest';
+import { requireTun } from '../integration/support/require.js';
+import { describeProgram, KERNEL, namespaceWithDevice, OURS, startNode } from './arrangements.js';
 
 describeProgram('undici', (peer) => ({
   first: { statusCode: 200, text: `${peer} 1.1 /one` },
@@ -40,3 +42,30 @@ describeProgram('ssh2', (peer) => ({
   back: true,
   refused: 'client-authentication',
 }));
+
+it('ssh of OpenSSH is served by ssh2 on our TCP', async (context) => {
+  requireTun(context, 'ssh');
+  const namespace = await namespaceWithDevice();
+  try {
+    const server = startNode(namespace, 'ours', 'test/apps/programs/ssh2.mjs', 'server', OURS);
+    const [, port] = await server.says(/^listening (\d+)$/m);
+    const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
+    const args = options.flatMap((option) => ['-o', option]);
+    const ssh = await namespace.exec('ssh', [
+      '-F',
+      'none',
+      ...args,
+      '-p',
+      port!,
+      `guest@${OURS}`,
+      'hi',
+    ]);
+    expect(ssh).toMatchObject({
+      code: 7,
+      text: `${KERNEL} said hi\n`,
+      stderr: 'and this is stderr\n',
+    });
+  } finally {
+    await namespace.close();
+  }
+});

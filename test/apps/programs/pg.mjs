@@ -43,8 +43,8 @@ async function client(host, port) {
     parallel: parallel.map((each) => each.rows[0].twice),
     transaction: await transaction(pool),
     notified: await notified(options),
-    wrong: await pool.query('SELECT nothing').catch(({ code }) => code),
     connections: pool.totalCount,
+    wrong: await pool.query('SELECT nothing').catch(({ code }) => code),
   };
   await pool.end();
   return result;
