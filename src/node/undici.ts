@@ -16,7 +16,7 @@ export interface UndiciConnectOptions {
 export type UndiciCallback = (...args: [error: Error, socket: null] | [null, NodeSocket]) => void;
 export type UndiciConnector = (options: UndiciConnectOptions, callback: UndiciCallback) => void;
 
-export interface ConnectorOptions extends ConnectionOptions {
+export interface UndiciConnectorOptions extends ConnectionOptions {
   /** ms of silence until a connection and its TLS handshake are given up; 0: never. Default 10,000. */
   timeout?: number;
   /** Offer HTTP/2 by ALPN; the client needs `allowH2` too. */
@@ -25,11 +25,14 @@ export interface ConnectorOptions extends ConnectionOptions {
 
 /**
  * The `connect` option of `undici`'s clients, with connections of `net`:
- * `new Agent({ connect: createConnector(net) })`. That agent is the `dispatcher` of a `fetch`.
+ * `new Agent({ connect: createUndiciConnector(net) })`. That agent is the `dispatcher` of a `fetch`.
  *
  * @param options of `tls.connect` for `https:`, such as `ca`
  */
-export function createConnector(net: Connector, options: ConnectorOptions = {}): UndiciConnector {
+export function createUndiciConnector(
+  net: Connector,
+  options: UndiciConnectorOptions = {},
+): UndiciConnector {
   const { timeout = 10_000, allowH2 = false, ...tlsOptions } = options;
   return (wanted, callback) => {
     const secure = wanted.protocol === 'https:';
