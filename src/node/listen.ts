@@ -31,6 +31,8 @@ export interface Listening extends NodeServer {
   highWaterMark?: number;
 }
 
+const LOCALHOST = '127.0.0.1';
+
 /** What `net.Server` asks of its `_handle`, answered by a server of ours. */
 class ListenHandle {
   readonly #server: Server;
@@ -117,7 +119,19 @@ export function listen<S extends NodeServer>(
     }
     step.call(this, address, port, family, backlog);
   };
-  return (server.listen as (...args: unknown[]) => S)(...args);
+  return (server.listen as (...args: unknown[]) => S)(...ownLocalhost(args));
+}
+
+/**
+ * The arguments of `listen` with `localhost` as the stack has it; Node would ask the machine, which may
+ * say `::1`.
+ */
+export function ownLocalhost(args: readonly unknown[]): unknown[] {
+  const [first, second, ...rest] = args;
+  if (second === 'localhost') return [first, LOCALHOST, ...rest];
+  const options = first as { host?: unknown } | null | undefined;
+  if (typeof first !== 'object' || options?.host !== 'localhost') return [...args];
+  return [{ ...options, host: LOCALHOST }, ...args.slice(1)];
 }
 
 /** Whether it is TCP that `_listen2` is asked for, and a socket that nobody has made yet. */

@@ -5,7 +5,7 @@ import { normalizeArguments } from '../net/connect-options.js';
 import { createNet, type NetModule } from '../net/create-net.js';
 import { coded } from '../net/errors.js';
 import type { Transport } from '../stack/connection.js';
-import { isTcp, type Listening, listenStep } from './listen.js';
+import { isTcp, type Listening, listenStep, ownLocalhost } from './listen.js';
 import { reachThroughStreams } from './stream-handle.js';
 import { connectTls } from './tls.js';
 
@@ -66,6 +66,10 @@ function replaceConnect(ours: NetModule): KernelNet['connect'] {
 function replaceListen(ours: NetModule): void {
   const prototype = kernel.Server.prototype as unknown as Listening;
   const original = prototype._listen2;
+  const { listen } = prototype as { listen(...args: Rest): unknown };
+  (prototype as { listen: unknown }).listen = function (...args: Rest) {
+    return listen.apply(this, ownLocalhost(args));
+  };
   const step = listenStep(ours);
   prototype._listen2 = function (address, port, family, backlog, fd, ...rest: []) {
     const chosen = isTcp(this, family, fd) ? step : original;
