@@ -7,6 +7,8 @@ import type { Running } from '../integration/support/running.js';
 export const KERNEL = '10.7.0.1';
 export const OURS = '10.7.0.2';
 const DEVICE = 'tun0';
+/** The Node.js that runs the programs. */
+export const NODE = process.env.TUNTCP_TEST_NODE ?? process.execPath;
 
 /** A namespace with a persistent TUN device, which the programs on our TCP take one after the other. */
 export async function namespaceWithDevice(): Promise<Namespace> {
@@ -26,10 +28,10 @@ export function startNode(
   ...args: (string | number)[]
 ): Running {
   const rest = [program, ...args.map(String)];
-  if (on === 'kernel') return namespace.spawn(process.execPath, rest);
+  if (on === 'kernel') return namespace.spawn(NODE, rest);
   const variables = [`TUNTCP_DEVICE=${DEVICE}`, `TUNTCP_ADDRESS=${OURS}/24`];
   const register = ['--import', 'tuntcp/register'];
-  return namespace.spawn('env', [...variables, process.execPath, ...register, ...rest]);
+  return namespace.spawn('env', [...variables, NODE, ...register, ...rest]);
 }
 
 /** What a client has found out. It has to end by itself and without a complaint. */

@@ -7,7 +7,7 @@ import {
   requireNamespace,
   requireTun,
 } from '../integration/support/require.js';
-import { KERNEL } from './arrangements.js';
+import { KERNEL, NODE } from './arrangements.js';
 import { type Database, postgresPrograms, startPostgres, startRedis } from './databases.js';
 
 /** What each example prints that needs no privileges, and what Node is to be told. */
@@ -30,7 +30,7 @@ const OUTPUT: Record<string, [output: string, ...options: string[]]> = {
 
 async function outputOf(namespace: Namespace, name: string, options: string[], args: string[]) {
   const command = [...options, `examples/${name}.mjs`, ...args];
-  const { code, stderr, text } = await namespace.exec(process.execPath, command);
+  const { code, stderr, text } = await namespace.exec(NODE, command);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return text;
 }

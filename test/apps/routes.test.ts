@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Namespace } from '../integration/support/namespace.js';
 import { requireTun } from '../integration/support/require.js';
 import type { Running } from '../integration/support/running.js';
-import { namespaceWithDevice, OURS, resultOf, startNode } from './arrangements.js';
+import { NODE, namespaceWithDevice, OURS, resultOf, startNode } from './arrangements.js';
 
 /** Another host, behind a cable to the namespace whose kernel forwards between that and the device. */
 const THERE = '10.9.0.2';
@@ -42,7 +42,7 @@ afterAll(() => namespace?.close());
 
 /** Starts a program on the kernel of the other host. */
 function startThere(...args: string[]): Running {
-  return namespace.spawn('nsenter', [...there.enter, process.execPath, ...args]);
+  return namespace.spawn('nsenter', [...there.enter, NODE, ...args]);
 }
 
 describe('a host behind a forwarding kernel', () => {
@@ -57,7 +57,7 @@ describe('a host behind a forwarding kernel', () => {
     const [, port] = await startThere('-e', echo).says(/^listening (\d+)$/m);
     const program = 'test/apps/programs/routes.mjs';
     const args = ['tun0', `${OURS}/24`, THERE, port!, NOWHERE, SILENT];
-    const running = namespace.spawn(process.execPath, [program, ...args]);
+    const running = namespace.spawn(NODE, [program, ...args]);
     expect(await resultOf(running)).toEqual({
       said: `${OURS} said: from our TCP`,
       // The forwarding kernel says so at once, but that may pass (RFC 9293 MUST-56): the SYN goes on.
