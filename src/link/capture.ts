@@ -156,7 +156,7 @@ export class CaptureLink extends LinkWrapper {
     const packet = this.#packet;
     packet.bytes = this.#in;
     packet.direction = INBOUND;
-    this.#stamp(this.#heldTime);
+    packet.stamp(this.#epoch, this.#heldTime);
     for (let i = 0; i < batch.count; i++) {
       const offset = batch.offset[i]! - this.#heldFrom;
       const length = batch.length[i]!;
@@ -174,7 +174,7 @@ export class CaptureLink extends LinkWrapper {
     packet.bytes = bytes;
     packet.direction = OUTBOUND;
     packet.comment = null;
-    this.#stamp(this.#runtime.now());
+    packet.stamp(this.#epoch, this.#runtime.now());
     for (let i = 0; i < batch.count; i++) {
       if (batch.packetLength(i) > bytes.length) continue;
       const length = batch.copyPacket(i, bytes, 0) - headroom;
@@ -196,14 +196,6 @@ export class CaptureLink extends LinkWrapper {
     if (partial && packet.length === length) completeChecksum(bytes, view, offset, length);
     this.#sink.packet(packet);
     this.captured++;
-  }
-
-  #stamp(now: number): void {
-    const whole = Math.floor(this.#epoch) + Math.floor(now);
-    const fraction = this.#epoch - Math.floor(this.#epoch) + (now - Math.floor(now));
-    const time = BigInt(whole) * 1_000_000n + BigInt(Math.floor(fraction * 1e6));
-    this.#packet.timeHigh = Number(time >> 32n);
-    this.#packet.timeLow = Number(time & 0xffff_ffffn);
   }
 }
 
