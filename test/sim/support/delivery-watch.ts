@@ -39,8 +39,8 @@ interface Seen {
 export class DeliveryWatch extends SilentTrace {
   /** Segments whose every octet had arrived before. */
   needless = 0;
-  /** Segments with text that arrived. */
-  segments = 0;
+  /** When a segment arrived last, whatever became of it; ms. */
+  heardAt = 0;
   readonly #seen = new Map<number, Seen>();
 
   constructor(private readonly next: Recorder | null = null) {
@@ -49,6 +49,7 @@ export class DeliveryWatch extends SilentTrace {
 
   override received(segment: Segment, connection: Traced | null, now: number): void {
     this.next?.received(segment, connection, now);
+    this.heardAt = now;
     const key = segment.srcAddr * 0x1_0000 + segment.srcPort;
     if ((segment.flags & SYN) !== 0) {
       const seen = this.#seen.get(key);
@@ -62,9 +63,7 @@ export class DeliveryWatch extends SilentTrace {
     const seen = this.#seen.get(key);
     if (length === 0 || seen === undefined || connection === null) return;
     const from = diff(segment.seq, seen.start);
-    const segments = segmentsOnWire(segment);
-    this.segments += segments;
-    if (seen.ranges.add(from, from + length)) this.needless += segments;
+    if (seen.ranges.add(from, from + length)) this.needless += segmentsOnWire(segment);
   }
 
   override sent(segment: Segment, connection: Traced | null, now: number): void {

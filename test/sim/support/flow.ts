@@ -32,6 +32,7 @@ export class PatternEnd implements ConnectionHandler {
   reads = true;
   /** Answers the peer's end with its own. */
   endsWithPeer = false;
+  onClosed: () => void = () => {};
   #goal = 0;
   #endAtGoal = false;
 
@@ -41,6 +42,21 @@ export class PatternEnd implements ConnectionHandler {
   writeUpTo(bytes: number): void {
     this.#goal = Math.max(bytes, this.#goal);
     this.#push();
+  }
+
+  writeMore(bytes: number): void {
+    if (!this.#endAtGoal) this.writeUpTo(this.#goal + bytes);
+  }
+
+  /** Nothing is written after what was asked for so far. */
+  get hasEnded(): boolean {
+    return this.#endAtGoal;
+  }
+
+  /** Reads what waits, and goes on reading. */
+  resume(): void {
+    this.reads = true;
+    if (this.connection !== undefined) this.read();
   }
 
   /** Half-closes after what is to be written. */
@@ -79,6 +95,7 @@ export class PatternEnd implements ConnectionHandler {
     this.error = error;
     this.closedAt = this.now();
     if (error === null) this.read();
+    this.onClosed();
   }
 
   #verify(chunk: Uint8Array): void {

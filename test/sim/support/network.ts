@@ -46,10 +46,11 @@ export class Network {
   }
 
   /** A cable whose first end has the faults: `up` is from the first end to the second. */
-  cable(faults: LinkFaults = {}, mtu = 1500): [FaultsLink, Link] {
+  cable(faults: LinkFaults = {}, mtu = 1500, offload = false): [FaultsLink, Link] {
     const { runtime } = this;
     const n = ++this.#links;
-    const [a, b] = memoryPair({ runtime, mtu, names: [`link${n}:a`, `link${n}:b`] });
+    const names = [`link${n}:a`, `link${n}:b`] as const;
+    const [a, b] = memoryPair({ runtime, mtu, offload, names });
     const { seed = 1, capture } = this.#options;
     const own = Math.imul(seed, 0x9e3779b1) + n;
     return [faultsLink(a, { ...faults, runtime, seed: own, ...(capture && { capture }) }), b];
