@@ -22,6 +22,8 @@ export class WaitingPacket {
   order = 0;
   /** Time in ms that it takes beyond others. */
   extraDelay = 0;
+  /** A bit of it is inverted. A second one might make up for the first in a checksum. */
+  isCorrupt = false;
 
   constructor(
     public bytes: Uint8Array,
@@ -51,6 +53,7 @@ export class WaitingPacket {
   /** Inverts bit `bit` of the packet, 0 to `length * 8 - 1`. Whoever checks checksums sees it. */
   flip(bit: number): void {
     this.#completeChecksum();
+    this.isCorrupt = true;
     const at = this.offset + (bit >> 3);
     this.bytes[at] = this.bytes[at]! ^ (1 << (bit & 7));
   }
@@ -92,6 +95,7 @@ export class PacketPool {
     packet.length = length;
     packet.flags = 0;
     packet.extraDelay = 0;
+    packet.isCorrupt = false;
     return packet;
   }
 
@@ -100,6 +104,7 @@ export class PacketPool {
     copyBytes(original.bytes, original.offset, original.length, packet.bytes, packet.offset);
     packet.flags = original.flags;
     packet.extraDelay = original.extraDelay;
+    packet.isCorrupt = original.isCorrupt;
     return packet;
   }
 

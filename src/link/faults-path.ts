@@ -187,7 +187,7 @@ export class FaultPath {
   }
 
   #corrupt(packet: WaitingPacket): void {
-    if (packet.length === 0) return;
+    if (packet.length === 0 || packet.isCorrupt) return;
     packet.flip(this.#corruptChance.int(packet.length * 8));
     this.counters.corrupted++;
   }

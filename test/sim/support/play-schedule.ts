@@ -7,8 +7,8 @@ import { Network, type Station } from './network.js';
 import { judge } from './oracle.js';
 import type { Action, PathState, Schedule, Side } from './schedule.js';
 
-/** By then everything must have ended: R2 takes 16 minutes, probes of a window half an hour. ms. */
-const WATCHDOG = 3 * 3_600_000;
+/** Without progress for so long a connection hangs: R2 takes half an hour at most. ms. */
+const WATCHDOG = 3_600_000;
 /** Longer than any timer that is left when nobody is connected: TIME_WAIT and what is on its way. */
 const AFTERMATH = 3_600_000;
 /** Invariants of hosts are looked at so often. */
@@ -44,6 +44,9 @@ export class SchedulePlay {
   accepted = 0;
   readonly #ring: CaptureRing | null;
   readonly #waiting: Action[] = [];
+  /** A number that changes whenever something comes of it all, and when it did last. */
+  #progress = 0;
+  #progressAt = 0;
 
   constructor(
     readonly schedule: Schedule,
@@ -78,7 +81,7 @@ export class SchedulePlay {
     const { runtime } = this.network;
     try {
       for (let steps = 0; !this.#isOver; steps++) {
-        if (!runtime.step() || runtime.now() > WATCHDOG) break;
+        if (!runtime.step() || this.now - this.#progressAt > WATCHDOG) break;
         if (steps % CHECK_EVERY === 0) this.#check();
       }
       this.#check();
@@ -185,7 +188,14 @@ export class SchedulePlay {
   }
 
   #check(): void {
-    for (const { station } of Object.values(this.sides)) checkHost(station.host);
+    let progress = 0;
+    for (const { station, end } of Object.values(this.sides)) {
+      checkHost(station.host);
+      progress += end.received + station.host.connectionCount + (end.error === undefined ? 0 : 1);
+    }
+    if (progress === this.#progress) return;
+    this.#progress = progress;
+    this.#progressAt = this.now;
   }
 }
 

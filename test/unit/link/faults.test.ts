@@ -309,6 +309,17 @@ describe('loss', () => {
     }
   });
 
+  it('inverts one bit of a packet at most, since two may hide from a checksum', () => {
+    const { runtime, a, atB, send } = up({ corrupt: 1 }, { rules: [{ action: 'corrupt' }] });
+    send(segment(0));
+    runtime.run();
+    const original = segment(0);
+    const ones = (byte: number) => byte.toString(2).replaceAll('0', '').length;
+    const flipped = atB.packets[0]!.map((byte, i) => ones(byte ^ original[i]!));
+    expect(flipped.reduce((sum, n) => sum + n)).toBe(1);
+    expect(a.counters('up').corrupted).toBe(1);
+  });
+
   it('lets nothing through a dead path, from a time to another', () => {
     const { runtime, a, send, arrived, times } = setUp({
       both: { delay: 1 },
