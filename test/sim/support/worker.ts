@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { problemOf, SchedulePlay } from './play-schedule.js';
-import { anySchedule, type Schedule, scheduleOf } from './schedule.js';
+import { anySchedule, ONCE, type Schedule, scheduleOf } from './schedule.js';
 
 /** What `scripts/simulate` asks for: seeds to try, or one to make small. */
 export type Request = { from: number; count: number } | { shrink: number; limit: number };
@@ -46,7 +46,7 @@ function shrink(seed: number, limit: number): Failure {
   const fails = (schedule: Schedule): boolean =>
     performance.now() < deadline && kindOf(problemOf(schedule) ?? '') === kind;
   const property = fc.property(anySchedule, (schedule) => !fails(schedule));
-  const { counterexample } = fc.check(property, { seed, numRuns: 1 });
+  const { counterexample } = fc.check(property, { seed, ...ONCE });
   return describe(seed, counterexample?.[0] ?? scheduleOf(seed));
 }
 
