@@ -130,7 +130,7 @@ async function shrunk(seed: number): Promise<Failure | null> {
 class Worker {
   /** The seed that it was at last. */
   trying = 0;
-  readonly #child: ChildProcess = fork(WORKER);
+  readonly #child: ChildProcess = fork(WORKER, { execArgv: [] });
 
   /** The answer to a request; null when there is none, and the process has ended. */
   ask(request: Request): Promise<Answer | null> {

@@ -1,8 +1,8 @@
-import { diff, type Seq } from '../../../src/base/seq.js';
+import { diff, gt, type Seq } from '../../../src/base/seq.js';
 import type { Recorder } from '../../../src/stack/recorder.js';
 import type { State } from '../../../src/tcp/state.js';
 import { SilentTrace, type Traced } from '../../../src/tcp/trace.js';
-import { type Segment, SYN, segmentsOnWire } from '../../../src/wire/segment.js';
+import { ACK, type Segment, SYN, segmentsOnWire } from '../../../src/wire/segment.js';
 
 /** Octets of one connection that have arrived, as ranges in order that do not touch. */
 class Ranges {
@@ -41,7 +41,10 @@ export class DeliveryWatch extends SilentTrace {
   needless = 0;
   /** When a segment arrived last, whatever became of it; ms. */
   heardAt = 0;
+  /** When a segment last acknowledged something new; ms. */
+  ackedAt = 0;
   readonly #seen = new Map<number, Seen>();
+  #acked: Seq | null = null;
 
   constructor(private readonly next: Recorder | null = null) {
     super();
@@ -50,6 +53,10 @@ export class DeliveryWatch extends SilentTrace {
   override received(segment: Segment, connection: Traced | null, now: number): void {
     this.next?.received(segment, connection, now);
     this.heardAt = now;
+    if ((segment.flags & ACK) !== 0 && (this.#acked === null || gt(segment.ack, this.#acked))) {
+      this.#acked = segment.ack;
+      this.ackedAt = now;
+    }
     const key = segment.srcAddr * 0x1_0000 + segment.srcPort;
     if ((segment.flags & SYN) !== 0) {
       const seen = this.#seen.get(key);

@@ -5,13 +5,16 @@ import type { Schedule, Side } from './schedule.js';
 /** R2 at least (RFC 9293 §3.8.3, SHLD-11), and for a SYN (MUST-23); ms. */
 const R2 = 100_000;
 const R2_SYN = 180_000;
+/** Two of the longest RTOs: so long after a path has healed a connection must have found out. */
+const RECOVERS_IN = 240_000;
 
 /**
  * Whether all went as it should. Whatever the path has done, each side has read a prefix of what the
  * other wrote, and has come to an end that the path and the other's user account for:
  *
  * - in order, with everything read that the other wrote;
- * - ETIMEDOUT, when for R2 or longer nothing came through in one direction, or only what is short;
+ * - ETIMEDOUT, when for R2 or longer nothing came through in one direction, or only what is short, or
+ *   nothing new was acknowledged on a path that loses packets at random;
  * - ECONNRESET, when the other has aborted, closed without reading on, given up before, or when the
  *   ACK of the last FIN took longer than the other's TIME-WAIT.
  *
@@ -65,6 +68,8 @@ function judgeEnd(
       const isSyn = establishedAt < 0;
       const quiet = closedAt - (isSyn ? 0 : side.quietSince);
       if (quiet >= (isSyn ? R2_SYN : R2) || mayLoseLongPackets(play.schedule)) return null;
+      const stuck = closedAt - side.station.watch.ackedAt;
+      if (!isSyn && stuck >= R2 && losesAtRandom(play.schedule, closedAt)) return null;
       return `${name} timed out at ${closedAt} ms, after only ${quiet} ms of silence`;
     }
     case 'ECONNRESET':
@@ -96,4 +101,11 @@ function mayLoseLongPackets({ up, down, changes }: Schedule): boolean {
   const states = [up, down, ...changes.map((change) => change.faults)];
   const isSmall = states.some((faults) => (faults.mtu ?? 65_535) < 65_535);
   return isSmall && states.some((faults) => faults.icmp === false);
+}
+
+/** Packets are lost one by one, so that with bad luck those of one segment all are. */
+function losesAtRandom({ up, down, changes, healsAt }: Schedule, at: number): boolean {
+  if (healsAt !== null && at > healsAt + RECOVERS_IN) return false;
+  const states = [up, down, ...changes.map((change) => change.faults)];
+  return states.some(({ loss, corrupt, burstLoss }) => loss || corrupt || burstLoss);
 }
