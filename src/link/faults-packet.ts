@@ -143,53 +143,85 @@ export function copyBytes(
   else for (let i = 0; i < length; i++) target[to + i] = source[from + i]!;
 }
 
-/** Packets by the time of their arrival; those of the same time in the order of {@link push}. */
+/** Packets that were taken from the front are forgotten so many at a time. */
+const COMPACT_AT = 1024;
+
+/**
+ * Packets by the time of their arrival; those of the same time in the order of {@link push}. One that
+ * arrives behind all others, as nearly all do, waits in a queue, and one that overtakes in a heap.
+ */
 export class DelayLine {
   /** Bytes on their way. */
   bytes = 0;
+  readonly #queue: WaitingPacket[] = [];
+  #first = 0;
   readonly #heap: WaitingPacket[] = [];
   #order = 0;
 
   /** When the next one arrives; Infinity when there is none. */
   get next(): number {
-    return this.#heap.length === 0 ? Infinity : this.#heap[0]!.at;
+    const queued = this.#first < this.#queue.length ? this.#queue[this.#first]!.at : Infinity;
+    return this.#heap.length > 0 ? Math.min(queued, this.#heap[0]!.at) : queued;
   }
 
   push(packet: WaitingPacket): void {
-    const heap = this.#heap;
+    const queue = this.#queue;
     packet.order = this.#order++;
     this.bytes += packet.length;
-    let index = heap.length;
-    heap.push(packet);
-    while (index > 0) {
-      const above = (index - 1) >> 1;
-      if (!before(packet, heap[above]!)) break;
-      heap[index] = heap[above]!;
-      index = above;
-    }
-    heap[index] = packet;
+    if (this.#first === queue.length || packet.at >= queue[queue.length - 1]!.at) {
+      queue.push(packet);
+    } else pushHeap(this.#heap, packet);
   }
 
   /** The next one; there has to be one. */
   shift(): WaitingPacket {
+    const queue = this.#queue;
     const heap = this.#heap;
-    const first = heap[0]!;
-    const last = heap.pop()!;
-    this.bytes -= first.length;
-    const count = heap.length;
-    if (count === 0) return first;
-    let index = 0;
-    for (;;) {
-      let child = index * 2 + 1;
-      if (child >= count) break;
-      if (child + 1 < count && before(heap[child + 1]!, heap[child]!)) child++;
-      if (!before(heap[child]!, last)) break;
-      heap[index] = heap[child]!;
-      index = child;
+    const queued = this.#first < queue.length;
+    const packet =
+      heap.length > 0 && !(queued && before(queue[this.#first]!, heap[0]!))
+        ? shiftHeap(heap)
+        : queue[this.#first++]!;
+    this.bytes -= packet.length;
+    if (this.#first === queue.length) {
+      queue.length = 0;
+      this.#first = 0;
+    } else if (this.#first >= COMPACT_AT) {
+      queue.splice(0, this.#first);
+      this.#first = 0;
     }
-    heap[index] = last;
-    return first;
+    return packet;
   }
+}
+
+function pushHeap(heap: WaitingPacket[], packet: WaitingPacket): void {
+  let index = heap.length;
+  heap.push(packet);
+  while (index > 0) {
+    const above = (index - 1) >> 1;
+    if (!before(packet, heap[above]!)) break;
+    heap[index] = heap[above]!;
+    index = above;
+  }
+  heap[index] = packet;
+}
+
+function shiftHeap(heap: WaitingPacket[]): WaitingPacket {
+  const first = heap[0]!;
+  const last = heap.pop()!;
+  const count = heap.length;
+  if (count === 0) return first;
+  let index = 0;
+  for (;;) {
+    let child = index * 2 + 1;
+    if (child >= count) break;
+    if (child + 1 < count && before(heap[child + 1]!, heap[child]!)) child++;
+    if (!before(heap[child]!, last)) break;
+    heap[index] = heap[child]!;
+    index = child;
+  }
+  heap[index] = last;
+  return first;
 }
 
 function before(a: WaitingPacket, b: WaitingPacket): boolean {

@@ -120,6 +120,20 @@ describe('time', () => {
     expect(arrivals(6)).not.toEqual(times);
   });
 
+  it('delivers thousands of packets in order of arrival, whatever their order was', () => {
+    const { runtime, send, arrived, times } = up({ delay: 10, jitter: 500, duplicate: 0.1 });
+    for (const n of numbers(0, 5000)) {
+      if (n % 7 === 0) runtime.run(n / 20);
+      send(segment(n % 250));
+    }
+    runtime.run();
+    expect(times).toEqual([...times].sort((x, y) => x - y));
+    const copies = new Map<number, number>();
+    for (const n of arrived()) copies.set(n!, (copies.get(n!) ?? 0) + 1);
+    expect([...copies.values()].every((count) => count >= 20 && count < 35)).toBe(true);
+    expect(copies.size).toBe(250);
+  });
+
   it('holds a share of the packets back', () => {
     const { runtime, a, send, arrived } = up({ delay: 5, reorder: { probability: 0.1, delay: 3 } });
     for (const n of numbers(0, 500)) {
