@@ -1,5 +1,5 @@
 import { wantsColour } from '../stack/ladder.js';
-import { parse, seconds } from './arguments.js';
+import { lookInterval, parse } from './arguments.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
 import type { ControlClient } from './control/client.js';
@@ -45,8 +45,7 @@ async function run(argv: string[], io: Io): Promise<number> {
     json: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument '${positionals[0]}'`);
-  const interval = seconds(values.interval, '--interval');
-  if (interval < 100 || interval > 60_000) throw new UsageError('--interval must be 0.1 to 60');
+  const interval = lookInterval(values.interval);
   const client = await connectToStack(io.env, values.device);
   try {
     if (values.json) await watch(client, io, interval, jsonLook(io));
