@@ -37,8 +37,9 @@ export function rateRow(before: Look, after: Look): string {
 /** By how much each counter has grown; of `drops` only the reasons that occurred meanwhile. */
 export function growth(before: CountersSnapshot, after: CountersSnapshot): CountersSnapshot {
   const { drops, ...counters } = after;
-  const grown = differences(counters, before) as typeof counters;
-  const occurred = Object.entries(differences(drops, before.drops)).filter(([, n]) => n > 0);
+  const { drops: earlierDrops, ...earlier } = before;
+  const grown = differences(counters, earlier) as typeof counters;
+  const occurred = Object.entries(differences(drops, earlierDrops)).filter(([, n]) => n > 0);
   return { ...grown, drops: Object.fromEntries(occurred) };
 }
 
