@@ -24,11 +24,22 @@ export interface Io {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** Ms that the last output may take to be read once the command was asked to stop. */
+const PATIENCE = 1000;
+
+/** The real world, with its end. */
+export interface ProcessIo extends Io {
+  /** Settles when all output is written; after a request to stop not later than soon. */
+  flush(): Promise<void>;
+}
+
 /** The real world. */
-export function processIo(): Io {
+export function processIo(): ProcessIo {
   const { stdin, stdout, stderr, env } = process;
   const listeners = new Set<(reason: StopReason) => void>();
+  let stopping = false;
   const tell = (reason: StopReason) => {
+    stopping = true;
     for (const stop of listeners) stop(reason);
   };
   stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -42,6 +53,11 @@ export function processIo(): Io {
     stderr,
     env,
     platform: systemPlatform,
+    flush: () =>
+      new Promise((resolve) => {
+        stdout.write('', () => stderr.write('', () => resolve()));
+        if (stopping) setTimeout(resolve, PATIENCE);
+      }),
     onStop(stop) {
       if (listeners.size === 0) for (const signal of SIGNALS) process.on(signal, tell);
       listeners.add(stop);
