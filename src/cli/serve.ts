@@ -79,14 +79,19 @@ async function run(argv: string[], io: Io): Promise<number> {
       const services = await startServices(host.net, { recorder, dir, httpPort, watch });
       const views = await openViews(io, host.view, captured, settings, metricsPort);
       announce(io, values.json, link.name, settings, services);
-      const reason = await Promise.race([stop.first, link.lost]).finally(views.close);
-      services.close();
-      if (values.json) write(io, { event: 'stopping', reason });
-      const impatient = stop.second.then(() => 130);
-      const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
-      finish();
-      if (values.json) write(io, { event: 'stopped', code });
-      return code;
+      try {
+        const reason = await Promise.race([stop.first, link.lost]);
+        services.close();
+        if (values.json) write(io, { event: 'stopping', reason });
+        const impatient = stop.second.then(() => 130);
+        const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
+        finish();
+        if (values.json) write(io, { event: 'stopped', code });
+        return code;
+      } finally {
+        // Whoever captures or traces sees the end of the connections too.
+        views.close();
+      }
     } finally {
       link.close();
       await capture.finish();

@@ -71,8 +71,8 @@ describe('tuntcp capture of a running serve', () => {
     });
   });
 
-  it('writes to a pipe until the stack ends', async (context) => {
-    requireTun(context, 'tcpdump');
+  it('writes to a pipe until the stack ends, and sees how that closes', async (context) => {
+    requireTun(context, 'tcpdump', 'nc');
     await withServe([], async (namespace, serving) => {
       const piped = namespace.spawn('sh', [
         '-c',
@@ -81,12 +81,15 @@ describe('tuntcp capture of a running serve', () => {
         `${PROJECT}dist/cli/main.js`,
       ]);
       await piped.says(/listening on/);
-      await fetch(namespace, 5_000);
+      const client = namespace.spawn('nc', ['-N', SERVER, '7']);
+      client.stdin.write('hello\n');
+      await client.says(/hello/);
       await serving.interrupt();
       const ended = await piped.end();
       expect(ended.stderr).toMatch(/packets captured, 0 lost\ntuntcp capture: the stack has ended/);
       expect(ended.text.trimEnd().split('\n')).toHaveLength(summary(ended.stderr).captured);
       expect(ended.text).toMatch(/Flags \[S\].*\n.*Flags \[S\.\]/);
+      expect(ended.text).toMatch(/10\.7\.0\.2\.7 > .*Flags \[F\.\]/);
     });
   });
 
@@ -131,6 +134,11 @@ describe('tuntcp capture of a running serve', () => {
       const full = await namespace.tuntcp(['capture', '-w', '/dev/full']).end();
       expect(full).toMatchObject({ code: 1, text: '' });
       expect(full.stderr.match(/has ended: ENOSPC/g)).toHaveLength(1);
+      const redirected = '"$0" "$1" capture -w - > /dev/full';
+      const cli = `${PROJECT}dist/cli/main.js`;
+      const output = await namespace.exec('sh', ['-c', redirected, process.execPath, cli]);
+      expect(output.code).toBe(1);
+      expect(output.stderr).toMatch(/^tuntcp: standard output: ENOSPC: .*$/m);
       const missing = join(dir, 'missing', 'a.pcapng');
       const none = await namespace.tuntcp(['capture', '-w', missing]).end();
       expect(none.code).toBe(1);
