@@ -14,7 +14,9 @@ import { compileFilter } from '../../src/wire/filter.js';
 import { readCapture } from '../../src/wire/pcap-reader.js';
 import { CapturedPacket, OUTBOUND } from '../../src/wire/pcapng.js';
 import { LinePrinter } from '../../src/wire/print.js';
+import { laddersOfCapture } from '../support/ladders.js';
 import { SEED } from '../support/seed.js';
+import { showOnFailure } from '../support/show-failure.js';
 import { User } from '../support/user.js';
 import { withServe } from './support/namespace.js';
 import { requireCommands, requireTun } from './support/require.js';
@@ -98,6 +100,12 @@ function record({ seed, tcp = {}, offload = false, loss, reset = false }: Play):
   for (const packet of strangePackets()) ring.packet(packet);
   const path = join(dir, `${seed}.pcapng`);
   writeFileSync(path, ring.file());
+  showOnFailure({
+    title: `two hosts, the network's seed ${seed}`,
+    ladders: () => laddersOfCapture(ring.file()),
+    lines: [],
+    capture: () => ring.file(),
+  });
   return path;
 }
 

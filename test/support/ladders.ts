@@ -9,6 +9,8 @@ import { Segment } from '../../src/wire/segment.js';
 import { parseTcp } from '../../src/wire/tcp.js';
 
 const WIDTH = 100;
+/** So wide that the ladder has no column for states, which a capture does not tell. */
+const STATELESS_WIDTH = 80;
 /** Ladders of one failure. */
 const MOST = 2;
 
@@ -19,25 +21,27 @@ export const RECORDER_OPTIONS = { segments: 64, connections: 16 } as const;
 export function laddersOf(hosts: Readonly<Record<string, Recorder>>): string[] {
   const all = Object.entries(hosts);
   return all.flatMap(([name, recorder]) =>
-    latest(recorder, MOST / all.length).map((one) => `as ${name} sees it:\n${draw(one)}`),
+    latest(recorder, MOST / all.length).map((one) => `as ${name} sees it:\n${draw(one, WIDTH)}`),
   );
 }
 
 /** The latest conversations in a capture, which does not tell states. */
 export function laddersOfCapture(file: Uint8Array): string[] {
   const recorder = new Recorder(RECORDER_OPTIONS);
+  let start: bigint | null = null;
   for (const { time, bytes, originalLength, direction } of readCapture(file)) {
     const segment = segmentIn(bytes, originalLength);
     if (segment === null) continue;
-    const ms = Number(time) / 1e6;
+    start ??= time;
+    const ms = Number(time - start) / 1e6;
     if (direction === OUTBOUND) recorder.sent(segment, null, ms);
     else recorder.received(segment, null, ms);
   }
-  return latest(recorder, MOST).map(draw);
+  return latest(recorder, MOST).map((one) => draw(one, STATELESS_WIDTH));
 }
 
-function draw(conversation: Conversation): string {
-  return renderLadder(conversation, { width: WIDTH });
+function draw(conversation: Conversation, width: number): string {
+  return renderLadder(conversation, { width });
 }
 
 function latest(recorder: Recorder, count: number): Conversation[] {

@@ -7,11 +7,13 @@ import { SEED } from './seed.js';
 export interface Exhibit {
   /** One line, with the seed where there is one. */
   readonly title: string;
+  /** Called before the others: what is still under way comes to its end. Does not reject. */
+  settle?(): Promise<void>;
   /** Its conversations as diagrams, the most telling ones. */
   ladders(): string[];
   /** What happened, a line each. */
   readonly lines: readonly string[];
-  /** What went over the wire, in pcapng; null when nothing was kept, for which `lines` give a reason. */
+  /** What went over the wire, in pcapng; null when there is nothing to keep. */
   capture(): Uint8Array | null | Promise<Uint8Array | null>;
   /** Called when the test is over and the exhibit was shown or not needed. */
   release?(): void;
@@ -70,35 +72,39 @@ export function beginTest(): void {
   for (const exhibit of all) exhibit.release?.();
 }
 
-/** Writes the captures and transcripts of a failed test, and returns what people get to read. */
+/** Writes the captures and the whole story of a failed test, and returns what people get to read. */
 export async function report(test: FailedTest): Promise<string> {
-  const shown = guilty === null ? latest : [guilty];
-  const parts = [`seed ${SEED}; again: ${commandFor(test)}`];
-  if (guilty === null && earlier > 0) {
-    parts.push(`${earlier} of before in the same test are not shown`);
+  const exhibits = guilty === null ? latest : [guilty];
+  const short = [`seed ${SEED}; again: ${commandFor(test)}`];
+  const whole = [...short];
+  if (guilty === null && earlier > 0) short.push(`(${earlier} earlier ones are not shown)`);
+  const wrote: string[] = [];
+  const name = freeName(test);
+  for (const exhibit of exhibits) {
+    await exhibit.settle?.();
+    const { title, lines } = exhibit;
+    const ladders = drawn(exhibit);
+    short.push(title, ...ladders.map((ladder) => lastOf(ladder.split('\n'))), lastOf(lines));
+    whole.push(title, ...ladders, lines.join('\n'));
+    const number = wrote.length === 0 ? '' : `.${wrote.length + 1}`;
+    const line = await keepCapture(exhibit, `${name}${number}.pcapng`);
+    if (line !== null) wrote.push(line);
   }
-  for (const exhibit of shown) parts.push(await present(test, exhibit));
-  return parts.join('\n\n');
+  if (exhibits.length > 0) {
+    wrote.push(`wrote ${write(`${name}.txt`, `${whole.join('\n\n')}\n`)}: the above without gaps`);
+  }
+  return [...short.filter((part) => part !== ''), wrote.join('\n')].join('\n\n').trimEnd();
 }
 
-async function present(test: FailedTest, exhibit: Exhibit): Promise<string> {
-  const { title, lines } = exhibit;
-  const ladders = drawn(exhibit);
-  const base = freeName(test);
-  const whole = write(`${base}.txt`, `${[title, ...ladders, lines.join('\n')].join('\n\n')}\n`);
-  const shown = [title, ...ladders.map((ladder) => lastOf(ladder.split('\n')))];
-  if (lines.length > 0) shown.push(lastOf(lines));
-  let wrote = `wrote ${whole}: the same without gaps`;
+/** Says what it did; null when there is no capture. */
+async function keepCapture(exhibit: Exhibit, name: string): Promise<string | null> {
   try {
     const file = await exhibit.capture();
-    if (file !== null) {
-      const path = write(`${base}.pcapng`, file);
-      wrote = `wrote ${path}: open with wireshark, tshark -r or tuntcp capture -r\n${wrote}`;
-    }
+    if (file === null) return null;
+    return `wrote ${write(name, file)}: open with wireshark, tshark -r or tuntcp capture -r`;
   } catch (error) {
-    wrote = `no capture: ${error}\n${wrote}`;
+    return `no capture of ${exhibit.title}: ${error}`;
   }
-  return [...shown, wrote].join('\n\n');
 }
 
 /** What shows a failure must not hide it behind another. */
