@@ -4,12 +4,14 @@ import { memoryPair } from '../../src/link/memory.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { VirtualRuntime } from '../../src/runtime/virtual.js';
 import { Host } from '../../src/stack/host.js';
+import type { Recorder } from '../../src/stack/recorder.js';
 import type { TcpConfig } from '../../src/tcp/config.js';
 import { stateName } from '../../src/tcp/state.js';
+import type { Trace } from '../../src/tcp/trace.js';
 import { parseAddress } from '../../src/wire/ipv4.js';
 import { AimedRuntime } from './aimed-runtime.js';
 import { checkHost, WindowWatch } from './invariants.js';
-import { laddersOf } from './ladders.js';
+import { laddersOf, recorderOf } from './ladders.js';
 import { describe as describePacket, type Packet, readTcp } from './packet.js';
 import { attempt, type Exhibit, showOnFailure } from './show-failure.js';
 import { StateTrace } from './state-trace.js';
@@ -74,7 +76,7 @@ export class Conversation implements Exhibit {
   readonly userB = new User();
   /** Connections that B has accepted, this conversation's first. */
   accepted = 0;
-  readonly #traces: Record<Side, StateTrace>;
+  readonly #recorders: Record<Side, Recorder>;
   readonly #tap: WireTap;
   readonly #iss: Record<Side, Seq | null> = { a: null, b: null };
   readonly #watch = { a: new WindowWatch(), b: new WindowWatch() };
@@ -87,7 +89,6 @@ export class Conversation implements Exhibit {
     const runtime = new VirtualRuntime(seed);
     this.runtime = runtime;
     this.title = `two hosts, the runtime's seed ${seed}`;
-    this.#traces = { a: this.#trace('a'), b: this.#trace('b') };
     this.#tap = new WireTap(runtime, ['a', 'b'], offload);
     this.#drops = (options.drop ?? []).map((rule) => ({ ...rule, seen: 0 }));
     this.#watch.a.peer = this.#watch.b;
@@ -107,15 +108,16 @@ export class Conversation implements Exhibit {
       link: linkA,
       address: '10.0.0.1/24',
       tcp: { ...options.tcp, ...options.tcpA },
-      trace: this.#traces.a,
+      trace: this.#trace('a'),
     });
     this.b = new Host({
       runtime: this.#runtimeFor('b', delay),
       link: linkB,
       address: '10.0.0.2/24',
       tcp: { ...options.tcp, ...options.tcpB },
-      trace: this.#traces.b,
+      trace: this.#trace('b'),
     });
+    this.#recorders = { a: recorderOf(this.a), b: recorderOf(this.b) };
     showOnFailure(this);
   }
 
@@ -202,7 +204,7 @@ export class Conversation implements Exhibit {
   }
 
   ladders(): string[] {
-    return laddersOf(this.#traces);
+    return laddersOf(this.#recorders);
   }
 
   capture(): Uint8Array {
@@ -225,7 +227,7 @@ export class Conversation implements Exhibit {
     return new AimedRuntime(this.runtime, tuple, isn, opensIn);
   }
 
-  #trace(side: Side): StateTrace {
+  #trace(side: Side): Trace {
     return new StateTrace((from, to, cause) => {
       this.states[side].push(to);
       this.#line(`${side}: ${from} -> ${to} (${cause})`);

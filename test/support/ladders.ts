@@ -1,4 +1,5 @@
 import type { Conversation } from '../../src/stack/conversation.js';
+import type { Host } from '../../src/stack/host.js';
 import { renderLadder } from '../../src/stack/ladder.js';
 import { Recorder } from '../../src/stack/recorder.js';
 import { Drop } from '../../src/wire/drop-reason.js';
@@ -9,13 +10,18 @@ import { Segment } from '../../src/wire/segment.js';
 import { parseTcp } from '../../src/wire/tcp.js';
 
 const WIDTH = 100;
+const RECORDER_OPTIONS = { segments: 64, connections: 16 } as const;
 /** So wide that the ladder has no column for states, which a capture does not tell. */
 const STATELESS_WIDTH = 80;
 /** Ladders of one failure. */
 const MOST = 2;
 
-/** A recorder for a host under test; it has what {@link laddersOf} needs. */
-export const RECORDER_OPTIONS = { segments: 64, connections: 16 } as const;
+/** Remembers what {@link laddersOf} draws of a host, from now on. */
+export function recorderOf(host: Host): Recorder {
+  const recorder = new Recorder(RECORDER_OPTIONS);
+  host.addTrace(recorder);
+  return recorder;
+}
 
 /** The latest conversations that hosts had, by the names of the hosts. */
 export function laddersOf(hosts: Readonly<Record<string, Recorder>>): string[] {

@@ -7,13 +7,14 @@ import { type MemoryLink, memoryPair } from '../../src/link/memory.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { VirtualRuntime } from '../../src/runtime/virtual.js';
 import { Host } from '../../src/stack/host.js';
+import type { Recorder } from '../../src/stack/recorder.js';
 import type { TcpConfig } from '../../src/tcp/config.js';
 import { stateName } from '../../src/tcp/state.js';
 import type { Tcb } from '../../src/tcp/tcb.js';
 import { AimedRuntime } from './aimed-runtime.js';
 import { ADDRESS_A, ADDRESS_B, recorded } from './conversation.js';
 import { checkHost, WindowWatch } from './invariants.js';
-import { laddersOf } from './ladders.js';
+import { laddersOf, recorderOf } from './ladders.js';
 import { describe, type Packet, readTcp, writeSegment } from './packet.js';
 import { type Exhibit, showOnFailure } from './show-failure.js';
 import { StateTrace } from './state-trace.js';
@@ -92,7 +93,7 @@ export class Peer implements Exhibit {
   readonly users: User[] = [];
   readonly #link: MemoryLink;
   readonly #batch = new TxBatch();
-  readonly #trace: StateTrace;
+  readonly #recorder: Recorder;
   readonly #ring = new CaptureRing(RING_BYTES);
   #together = false;
   /** The windows of each connection, by the peer's address and port and the host's port. */
@@ -107,22 +108,22 @@ export class Peer implements Exhibit {
       ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
     });
     this.#link = peerLink;
-    this.#trace = new StateTrace((from, to, cause) => {
-      this.states.push(to);
-      this.#line(`${from} -> ${to} (${cause})`);
-    });
     this.host = new Host({
       runtime: this.#runtimeFor(options.hostIsn),
       link: captureLink(hostLink, this.#ring, { runtime: this.runtime, epoch: 0 }),
       address: '10.0.0.2/24',
       tcp: { ...options.tcp },
-      trace: this.#trace,
+      trace: new StateTrace((from, to, cause) => {
+        this.states.push(to);
+        this.#line(`${from} -> ${to} (${cause})`);
+      }),
     });
     peerLink.open({
       receive: (batch) => this.#receive(batch),
       writable: () => {},
       closed: () => {},
     });
+    this.#recorder = recorderOf(this.host);
     showOnFailure(this);
   }
 
@@ -263,7 +264,7 @@ export class Peer implements Exhibit {
   }
 
   ladders(): string[] {
-    return laddersOf({ 'the host': this.#trace });
+    return laddersOf({ 'the host': this.#recorder });
   }
 
   capture(): Uint8Array {
