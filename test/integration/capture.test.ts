@@ -22,7 +22,7 @@ import { SEED } from '../support/seed.js';
 import { showOnFailure } from '../support/show-failure.js';
 import { User } from '../support/user.js';
 import { withServe } from './support/namespace.js';
-import { requireCommands, requireTun } from './support/require.js';
+import { requireCommands, requireTun, TOOLS } from './support/require.js';
 import { SERVER } from './support/serving.js';
 
 let dir: string;
@@ -34,7 +34,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** What a tool prints that reads a file. */
 function read(command: string, args: string[]): { lines: string[]; stderr: string } {
-  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+  const env = { ...process.env, PATH: TOOLS, LC_ALL: 'C' };
   const ended = spawnSync(command, args, { encoding: 'utf8', env, maxBuffer: 1e9 });
   expect(ended.status, ended.stderr).toBe(0);
   return { lines: ended.stdout.trimEnd().split('\n'), stderr: ended.stderr };
