@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import type { RunnerTestCase } from 'vitest';
-import { beforeEach } from 'vitest';
-import { beginTest, PROJECT, report } from './show-failure.js';
+import { afterAll, beforeEach } from 'vitest';
+import { beginTest, endFile, endTest, PROJECT, report } from './show-failure.js';
 
 /** Vitest loads this in front of each file of tests: whatever fails shows its conversation. */
 beforeEach((context) => {
@@ -9,7 +9,7 @@ beforeEach((context) => {
   const { task } = context;
   // Vitest calls this before what follows.
   context.onTestFinished(() => {
-    if (task.result?.state !== 'fail') beginTest();
+    if (task.result?.state !== 'fail') endTest();
   });
   context.onTestFailed(async () => {
     const text = await report({
@@ -19,9 +19,11 @@ beforeEach((context) => {
     const error = task.result?.errors?.[0];
     if (error === undefined) console.error(text);
     else error.message += `\n\n${text}\n`;
-    beginTest();
+    endTest();
   });
 });
+
+afterAll(() => endFile());
 
 function namesOf(task: Readonly<RunnerTestCase>): string[] {
   const names = [task.name];

@@ -35,12 +35,19 @@ const LAST_LINES = 30;
 /** Exhibits shown of one test: the latest. A test that makes many in turn fails with its last. */
 const MOST = 4;
 
+/** What was registered outside of tests, for all tests of a file. */
+let shared: Exhibit[] = [];
+let testRuns = false;
 let latest: Exhibit[] = [];
 let guilty: Exhibit | null = null;
 let earlier = 0;
 
-/** From now on to the end of the test, its failure shows `exhibit`. */
+/** From now on to the end of the test (in `beforeAll`: of the file) a failure shows `exhibit`. */
 export function showOnFailure(exhibit: Exhibit): void {
+  if (!testRuns) {
+    shared.push(exhibit);
+    return;
+  }
   latest.push(exhibit);
   if (latest.length <= MOST) return;
   const first = latest.shift();
@@ -62,19 +69,31 @@ export function attempt<T>(exhibit: Exhibit, body: () => T): T {
   }
 }
 
-/** Forgets what the test before has registered. */
 export function beginTest(): void {
+  testRuns = true;
+}
+
+/** Forgets what the test has registered. */
+export function endTest(): void {
   const all = new Set(latest);
   if (guilty !== null) all.add(guilty);
+  testRuns = false;
   latest = [];
   guilty = null;
   earlier = 0;
   for (const exhibit of all) exhibit.release?.();
 }
 
+/** Forgets everything. */
+export function endFile(): void {
+  endTest();
+  for (const exhibit of shared) exhibit.release?.();
+  shared = [];
+}
+
 /** Writes the captures and the whole story of a failed test, and returns what people get to read. */
 export async function report(test: FailedTest): Promise<string> {
-  const exhibits = guilty === null ? latest : [guilty];
+  const exhibits = guilty === null ? [...shared, ...latest] : [guilty];
   const short = [`seed ${SEED}; again: ${commandFor(test)}`];
   const whole = [...short];
   if (guilty === null && earlier > 0) short.push(`(${earlier} earlier ones are not shown)`);

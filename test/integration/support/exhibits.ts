@@ -80,7 +80,7 @@ export class Commands implements Exhibit {
   }
 
   get lines(): string[] {
-    return this.#all.map((running) => running.story);
+    return this.#all.flatMap(({ story }) => story.split('\n'));
   }
 
   capture(): null {

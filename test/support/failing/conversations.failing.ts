@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { Conversation, conversation, recorded } from '../conversation.js';
 import { Peer, scripted } from '../peer.js';
 import { runs } from '../seed.js';
@@ -57,4 +57,15 @@ test('finds a counterexample', () => {
 
 test('has no conversation', () => {
   expect(1).toBe(2);
+});
+
+describe('with a conversation for all', () => {
+  let c: Conversation;
+  beforeAll(() => {
+    c = new Conversation({ seed: 9 });
+    c.establish();
+  });
+
+  test('uses it', () => c.run(10));
+  test('fails with it', () => expect(c.userB.events).toEqual([]));
 });

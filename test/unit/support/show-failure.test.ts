@@ -73,6 +73,12 @@ describe('a failing test', () => {
     expect(comments).toContain('changed on the way');
   });
 
+  it('shows a conversation that is there for all tests of a file', () => {
+    const text = run.about('with a conversation for all > fails with it');
+    expect(text).toMatch(/^two hosts, the runtime's seed 9$/m);
+    expect(commentsIn(text)).toHaveLength(3);
+  });
+
   it('that has no conversation shows how to run it again', () => {
     const text = run.about('has no conversation');
     expect(text).toMatch(/^seed 77; again: .+ -t 'has no conversation\$'$/m);
@@ -83,7 +89,7 @@ describe('a failing test', () => {
 describe('the folder of captures', () => {
   it('has nothing of tests that pass nor of an earlier run', () => {
     const names = readdirSync(folder).sort();
-    expect(names.filter((name) => name.endsWith('.txt'))).toHaveLength(5);
+    expect(names.filter((name) => name.endsWith('.txt'))).toHaveLength(6);
     expect(names.filter((name) => name.includes('passes'))).toEqual([]);
     expect(existsSync(join(folder, 'of-the-run-before.pcapng'))).toBe(false);
     expect(names).toContain('notes.md');
