@@ -12,10 +12,9 @@ import {
 import { PCAP_HELP, PCAP_OPTIONS, startCapture } from './capture-serve.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
-import { captureSource } from './control/capture-source.js';
 import { networkId } from './control/directory.js';
 import type { StackView } from './control/questions.js';
-import { questionsTo } from './control/questions.js';
+import { questionsTo, streamsOf } from './control/questions.js';
 import { openControl, refuseSecond } from './control/stacks.js';
 import type { Io } from './io.js';
 import { jsonRecorder, liveRecorder } from './live.js';
@@ -42,9 +41,9 @@ ${PCAP_HELP}
   -h, --help                    print this and exit
 
 http: / shows you your own connection, /bytes/N is N bytes (byte i is i mod 251), and a POST to /sum
-is answered with length and SHA-256. Meanwhile tuntcp ss, stat, top and capture show what goes
-on in it. Ctrl-C closes all connections with FIN and removes the device; a second one does not
-wait. Exit status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
+is answered with length and SHA-256. Meanwhile tuntcp ss, stat, top, capture and trace show
+what goes on in it. Ctrl-C closes all connections with FIN and removes the device; a second one
+does not wait. Exit status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
 `;
 
 export const serve: Command = { help: HELP, run };
@@ -80,14 +79,19 @@ async function run(argv: string[], io: Io): Promise<number> {
       const services = await startServices(host.net, { recorder, dir, httpPort, watch });
       const views = await openViews(io, host.view, captured, settings, metricsPort);
       announce(io, values.json, link.name, settings, services);
-      const reason = await Promise.race([stop.first, link.lost]).finally(views.close);
-      services.close();
-      if (values.json) write(io, { event: 'stopping', reason });
-      const impatient = stop.second.then(() => 130);
-      const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
-      finish();
-      if (values.json) write(io, { event: 'stopped', code });
-      return code;
+      try {
+        const reason = await Promise.race([stop.first, link.lost]);
+        services.close();
+        if (values.json) write(io, { event: 'stopping', reason });
+        const impatient = stop.second.then(() => 130);
+        const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
+        finish();
+        if (values.json) write(io, { event: 'stopped', code });
+        return code;
+      } finally {
+        // Whoever captures or traces sees the end of the connections too.
+        views.close();
+      }
     } finally {
       link.close();
       await capture.finish();
@@ -113,10 +117,7 @@ async function openViews(
     network: networkId(),
     address: bare(settings.address),
   };
-  const questions = {
-    ...questionsTo(stack, identity),
-    capture: (options: unknown) => captureSource(link, options),
-  };
+  const questions = { ...questionsTo(stack, identity), ...streamsOf(stack, link) };
   const control = await openControl(io.env, link.name, questions).catch((error: Error) => {
     // Nobody can look in, but the services do without.
     io.stderr.write(`tuntcp serve: no control socket: ${error.message}\n`);

@@ -60,21 +60,23 @@ interface Choice {
   json: boolean;
 }
 
-/** What is printed for one look. */
-async function list(client: ControlClient, io: Io, choice: Choice): Promise<string> {
+/** The sockets that are wanted, in order. */
+async function look(client: ControlClient, choice: Choice) {
   const { sockets, omitted } = await client.ask('sockets');
-  const shown = sockets.filter((socket) => isShown(socket, choice)).sort(bySocket);
+  return { sockets: sockets.filter((socket) => isShown(socket, choice)).sort(bySocket), omitted };
+}
+
+async function list(client: ControlClient, io: Io, choice: Choice): Promise<string> {
+  const { sockets, omitted } = await look(client, choice);
   const lines = choice.json
-    ? shown.map((socket) => JSON.stringify(socket))
-    : tableLines(shown, choice.info);
+    ? sockets.map((socket) => JSON.stringify(socket))
+    : tableLines(sockets, choice.info);
   if (omitted > 0) io.stderr.write(`tuntcp ss: ${omitted} more are not listed\n`);
   return lines.map((line) => `${line}\n`).join('');
 }
 
 async function listAsObject(client: ControlClient, choice: Choice): Promise<string> {
-  const { sockets, omitted } = await client.ask('sockets');
-  const shown = sockets.filter((socket) => isShown(socket, choice)).sort(bySocket);
-  return `${JSON.stringify({ at: Date.now(), sockets: shown, omitted })}\n`;
+  return `${JSON.stringify({ at: Date.now(), ...(await look(client, choice)) })}\n`;
 }
 
 async function watch(
@@ -86,14 +88,14 @@ async function watch(
   const output = liveOutput(io.stdout);
   const ending = new Ending(io, false);
   let between = '';
-  const look = async () => {
+  const listAgain = async () => {
     const text = choice.json ? await listAsObject(client, choice) : await list(client, io, choice);
     await ending.unless(written(output, between + text));
     between = choice.json ? '' : '\n';
   };
   try {
-    await look();
-    await ending.every(interval, look);
+    await listAgain();
+    await ending.every(interval, listAgain);
   } finally {
     ending.release();
     await endLive(output);

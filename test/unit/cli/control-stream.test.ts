@@ -4,15 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { captureSource } from '../../../src/cli/control/capture-source.js';
 import { ControlClient } from '../../../src/cli/control/client.js';
 import type { ControlStream } from '../../../src/cli/control/client-stream.js';
 import { type ControlServer, startControlServer } from '../../../src/cli/control/server.js';
 import { MAX_WAITING, type Outlet, StreamSource } from '../../../src/cli/control/stream.js';
-import { captureLink } from '../../../src/link/capture.js';
-import { memoryPair } from '../../../src/link/memory.js';
-import { VirtualRuntime } from '../../../src/runtime/virtual.js';
-import { batchOf, Receiver } from '../link/receiver.js';
 
 let root: string;
 const cleanUp: (() => void)[] = [];
@@ -335,69 +330,5 @@ describe('a client', () => {
     refused.server.close();
     const silent = await streamOf(new Tap().question, 30);
     await expect(all(silent.stream)).rejects.toThrow('the stack does not answer');
-  });
-});
-
-describe('a capture', () => {
-  const packetOf = (text: string) => {
-    const packet = Buffer.concat([Buffer.alloc(20), Buffer.from(text)]);
-    packet[0] = 0x45;
-    return packet;
-  };
-
-  function wires() {
-    const runtime = new VirtualRuntime();
-    const [inner, b] = memoryPair({ runtime });
-    const link = captureLink(inner, null, { runtime });
-    link.open(new Receiver());
-    b.open(new Receiver());
-    return link;
-  }
-
-  it.each([
-    [{ filter: 7 }, '"filter" must be a string'],
-    [{ snaplen: 0 }, '"snaplen" must be an integer from 1 to 262144'],
-    [{ count: 1.5 }, '"count" must be an integer, 1 or more'],
-    [{ filter: 'prot' }, "unknown word 'prot' at position 1 of the filter"],
-    ['what', null],
-    [null, null],
-  ])('of %j is refused if that makes no sense', (options, message) => {
-    if (message === null) expect(captureSource(wires(), options)).toBeInstanceOf(StreamSource);
-    else expect(() => captureSource(wires(), options)).toThrow(message);
-  });
-
-  it('counts as lost what finds no room, whether it became an item or not', () => {
-    const link = wires();
-    let room = true;
-    const items: [size: number, count: number][] = [];
-    let lost = 0;
-    const outlet: Outlet = {
-      get room() {
-        return room;
-      },
-      item: (value, count = 1) => {
-        items.push([value instanceof Uint8Array ? value.length : 0, count]);
-        return true;
-      },
-      lose: (count) => {
-        lost += count;
-      },
-      end: () => {},
-    };
-    const streaming = captureSource(link, {}).start(outlet);
-    expect(items).toEqual([[0, 0]]);
-    room = false;
-    const packets = Array.from({ length: 10 }, () => packetOf('x'.repeat(60_000)));
-    for (const packet of packets) link.send(batchOf([packet]));
-    expect([items.length, lost]).toEqual([1, 6]);
-    room = true;
-    streaming.drained?.();
-    expect(items[1]![1]).toBe(4);
-    link.send(batchOf([packetOf('last')]));
-    room = false;
-    expect(streaming.stop()).toEqual({ captured: 4 });
-    expect(lost).toBe(7);
-    link.send(batchOf([packetOf('after')]));
-    expect([items.length, lost]).toEqual([2, 7]);
   });
 });
