@@ -19,7 +19,7 @@ export class PatternEnd implements ConnectionHandler {
   /** Bytes given to the connection, and read from it. */
   written = 0;
   received = 0;
-  /** The first byte that was read differs from what was written at this place; -1: none. */
+  /** The first byte that is not what was written at its place; -1: none. */
   wrongAt = -1;
   establishedAt = -1;
   lastReceivedAt = -1;
@@ -103,7 +103,10 @@ export class PatternEnd implements ConnectionHandler {
       const length = Math.min(CHUNK, chunk.length - at);
       const from = (this.received + at) % PERIOD;
       const same = REPEATED.compare(chunk, at, at + length, from, from + length) === 0;
-      if (!same && this.wrongAt < 0) this.wrongAt = this.received + at;
+      if (same || this.wrongAt >= 0) continue;
+      let wrong = 0;
+      while (chunk[at + wrong] === REPEATED[from + wrong]) wrong++;
+      this.wrongAt = this.received + at + wrong;
     }
     this.received += chunk.length;
     this.lastReceivedAt = this.now();

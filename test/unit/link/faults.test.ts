@@ -1,76 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { RX_CHECKSUM_VOUCHED, TxBatch } from '../../../src/base/batch.js';
-import { CaptureRing } from '../../../src/link/capture-ring.js';
 import { type FaultsOptions, faultsLink } from '../../../src/link/faults.js';
 import type { PathFaults } from '../../../src/link/faults-options.js';
-import type { FaultRule } from '../../../src/link/faults-rules.js';
-import { type MemoryPairOptions, memoryPair } from '../../../src/link/memory.js';
+import { memoryPair } from '../../../src/link/memory.js';
 import { systemRuntime } from '../../../src/runtime/system.js';
 import { VirtualRuntime } from '../../../src/runtime/virtual.js';
 import { checksum, fold, pseudoHeaderSum } from '../../../src/wire/checksum.js';
-import { IPV4_DONT_FRAGMENT } from '../../../src/wire/ipv4.js';
-import { readCapture } from '../../../src/wire/pcap-reader.js';
 import { writeVirtioHeader } from '../../../src/wire/virtio.js';
-import { readTcp, writeSegment } from '../../support/packet.js';
+import { readTcp } from '../../support/packet.js';
+import { A, B, HEADERS, numbers, segment, setUp, unfragmentable, up } from './faulty.js';
 import { batchOf, Receiver } from './receiver.js';
-
-const A = 0x0a000001;
-const B = 0x0a000002;
-const HEADERS = 40;
-
-/** A segment from A to B with `seq` 1000 + `n` * 100 and so many octets of text. */
-function segment(n: number, length = 100, flags = '.'): Uint8Array {
-  const data = new Uint8Array(length).fill(n);
-  return writeSegment({
-    srcAddr: A,
-    dstAddr: B,
-    srcPort: 1,
-    dstPort: 2,
-    flags,
-    seq: 1000 + n * 100,
-    data,
-  });
-}
-
-/** Changes a word of the IPv4 header. */
-function withWord(packet: Uint8Array, at: number, value: number): Uint8Array {
-  const view = new DataView(packet.buffer);
-  view.setUint16(at, value);
-  view.setUint16(10, 0);
-  view.setUint16(10, checksum(packet, view, 0, 20));
-  return packet;
-}
-
-const ecnCapable = (n: number, length?: number) => withWord(segment(n, length), 0, 0x4502);
-const unfragmentable = (n: number, length: number) =>
-  withWord(segment(n, length), 6, IPV4_DONT_FRAGMENT);
-
-/** A pair whose end `a` has faults; what arrives at `b` is written down with its time. */
-function setUp(options: FaultsOptions, pair: MemoryPairOptions = {}) {
-  const runtime = new VirtualRuntime();
-  const [inner, b] = memoryPair({ runtime, ...pair });
-  const a = faultsLink(inner, { runtime, ...options });
-  const [atA, atB] = [new Receiver(), new Receiver()];
-  const times: number[] = [];
-  atB.onBatch = (batch) => {
-    for (let i = 0; i < batch.count; i++) times.push(runtime.now());
-  };
-  a.open(atA);
-  b.open(atB);
-  const send = (...packets: Uint8Array[]) => a.send(batchOf(packets, a.headroom));
-  /** Numbers of the segments that arrived, intact ones only. */
-  const arrived = () =>
-    atB.packets.map((bytes) => readTcp(bytes, 0)).map((p) => p && (p.rawSeq - 1000) / 100);
-  return { runtime, a, b, atA, atB, times, send, arrived };
-}
-
-function up(faults: PathFaults, options: FaultsOptions = {}) {
-  return setUp({ up: faults, ...options });
-}
-
-function numbers(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
-}
 
 describe('time', () => {
   it('lets batches through whole when there are no faults', () => {
@@ -168,100 +107,6 @@ describe('time', () => {
       clearInterval(alive);
       a.close();
     }
-  });
-});
-
-describe('rate and queue', () => {
-  // 1250 bytes take 10 ms at 1 Mbit/s.
-  const packet = (n: number) => segment(n, 1250 - HEADERS);
-
-  it('sends so many bits per second', () => {
-    const { runtime, a, send, times } = up({ rate: 1e6, delay: 5 });
-    send(packet(0), packet(1), packet(2));
-    expect(a.queue('up')).toEqual({ packets: 2, bytes: 2500 });
-    runtime.run();
-    expect(times).toEqual([15, 25, 35]);
-    send(packet(3));
-    runtime.run();
-    expect(times[3]).toBe(50);
-    expect(a.counters('up')).toMatchObject({ queued: 4, queueDelaySum: 30, queueDelayMax: 20 });
-    expect(a.counters('up').queueDelayMean).toBe(7.5);
-  });
-
-  it('takes a new rate for what has not begun to be sent', () => {
-    const { runtime, a, send, times } = up({ rate: 1e6 });
-    send(packet(0), packet(1), packet(2));
-    runtime.run(5);
-    a.set('up', { rate: 10e6 });
-    runtime.run();
-    expect(times).toEqual([10, 11, 12]);
-    a.set('up', { rate: Infinity });
-    send(packet(3));
-    runtime.run();
-    expect(times[3]).toBe(12);
-  });
-
-  it('drops what the queue has no room for, in packets and in bytes', () => {
-    for (const queue of [{ packets: 3 }, { bytes: 3 * 1250 + 100 }]) {
-      const lost: string[] = [];
-      const { runtime, a, send, arrived } = up(
-        { rate: 1e6, queue },
-        { onLost: (reason, p) => lost.push(`${reason} ${(p.seq - 1000) / 100} at ${p.now}`) },
-      );
-      send(...numbers(0, 6).map(packet));
-      runtime.run();
-      // The first is on the wire, three wait.
-      expect(arrived()).toEqual([0, 1, 2, 3]);
-      expect(lost).toEqual(['queue 4 at 0', 'queue 5 at 0']);
-      expect(a.counters('up')).toMatchObject({ queuePacketsMax: 3, queueBytesMax: 3750 });
-      expect(a.counters('up').lost.queue).toBe(2);
-    }
-  });
-
-  /** Two packets come for each one that leaves, for 2 s. */
-  function overload(faults: PathFaults, make: (n: number) => Uint8Array) {
-    const drops: number[] = [];
-    const all = up({ rate: 1e6, ...faults }, { onLost: (_, p) => drops.push(p.now) });
-    for (const n of numbers(0, 400)) {
-      all.runtime.schedule(n * 5, () => all.send(make(n)));
-    }
-    all.runtime.run();
-    return { ...all, drops, counters: all.a.counters('up') };
-  }
-
-  it('drops by the control law of CoDel', () => {
-    const { drops, counters } = overload({ queue: { codel: true } }, packet);
-    expect(counters.lost.codel).toBe(drops.length);
-    expect(counters.lostInAll).toBe(drops.length);
-    // Above 5 ms with two waiting since 30 ms, for 100 ms; then each 100 / sqrt(n) later.
-    expect(drops.slice(0, 6)).toEqual([130, 230, 310, 360, 410, 460]);
-    expect(counters.queueDelayMax).toBeLessThan(overload({}, packet).counters.queueDelayMax / 1.5);
-  });
-
-  it('leaves a queue alone that CoDel finds short', () => {
-    const { runtime, a, send } = up({ rate: 1e6, queue: { codel: { target: 15 } } });
-    for (const n of numbers(0, 100)) runtime.schedule(n * 20, () => send(packet(n), packet(n)));
-    runtime.run();
-    expect(a.counters('up').lostInAll).toBe(0);
-  });
-
-  it('marks by CoDel what is ECN-capable', () => {
-    const { atB, counters } = overload({ queue: { codel: true, ecn: true } }, (n) =>
-      n % 2 === 0 ? ecnCapable(n, 1250 - HEADERS) : packet(n),
-    );
-    expect(counters.marked).toBeGreaterThan(5);
-    expect(counters.lost.codel).toBeGreaterThan(5);
-    const marked = atB.packets.filter((bytes) => (bytes[1]! & 3) === 3);
-    expect(marked.length).toBe(counters.marked);
-    expect(marked.every((bytes) => readTcp(bytes, 0) !== null)).toBe(true);
-  });
-
-  it('marks from a length of the queue on', () => {
-    const { runtime, a, send, atB } = up({ rate: 1e6, queue: { markAbove: 2000 } });
-    send(...numbers(0, 6).map((n) => ecnCapable(n, 1250 - HEADERS)));
-    runtime.run();
-    expect(atB.packets.map((bytes) => bytes[1]! & 3)).toEqual([2, 2, 2, 3, 3, 3]);
-    expect(a.counters('up').marked).toBe(3);
   });
 });
 
@@ -377,80 +222,6 @@ describe('MTU', () => {
     runtime.run();
     expect([atA.packets, atB.packets]).toEqual([[], []]);
     expect(a.counters('up')).toMatchObject({ icmp: 0, lost: { mtu: 3 } });
-  });
-});
-
-describe('exact faults', () => {
-  function outcome(rule: FaultRule, packets: Uint8Array[]) {
-    const { runtime, a, send, arrived, times } = up({}, { rules: [rule] });
-    send(...packets);
-    runtime.run();
-    return { arrived: arrived(), times, lost: a.counters('up').lost.rule };
-  }
-  const flow = [
-    segment(0, 0, 'S'),
-    segment(1, 0),
-    segment(2, 100, 'P.'),
-    segment(3),
-    segment(4),
-    segment(5, 0, 'F.'),
-  ];
-
-  it.each<[string, FaultRule, number[]]>([
-    ['the second data segment', { data: true, nth: 2 }, [0, 1, 2, 4, 5]],
-    ['two data segments', { data: true, count: 2 }, [0, 1, 4, 5]],
-    ['every one from the third on', { nth: 3, count: Infinity }, [0, 1]],
-    ['the first without text', { data: false }, [1, 2, 3, 4, 5]],
-    ['SYN', { flags: 'S' }, [1, 2, 3, 4, 5]],
-    ['FIN', { flags: 'F.' }, [0, 1, 2, 3, 4]],
-    ['what has PSH', { flags: 'P.', count: 9 }, [0, 1, 3, 4, 5]],
-    ['ACKs, with PSH or not', { flags: '.', count: 9 }, [0, 5]],
-    ['octets 250 to 349', { range: [250, 350], count: 9 }, [0, 1, 4, 5]],
-    ['the octet of the FIN', { range: [499, 500], count: 9 }, [0, 1, 2, 3, 4]],
-    ['the other direction', { direction: 'down', count: 9 }, [0, 1, 2, 3, 4, 5]],
-    ['a port', { port: 2, nth: 6 }, [0, 1, 2, 3, 4]],
-    ['another port', { port: 3, count: 9 }, [0, 1, 2, 3, 4, 5]],
-    ['by predicate', { when: (p) => p.seq === 1200 && p.dataLength === 100 }, [0, 1, 3, 4, 5]],
-  ])('drops %s', (_, rule, left) => {
-    // Text begins at 1001, the FIN stands at 1500.
-    const { arrived, lost } = outcome(rule, flow);
-    expect(arrived).toEqual(left);
-    expect(lost).toBe(flow.length - left.length);
-  });
-
-  it('corrupts, doubles, marks and delays', () => {
-    const three = [segment(0), ecnCapable(1), segment(2)];
-    const rule = { nth: 2 };
-    expect(outcome({ ...rule, action: 'corrupt' }, three).arrived).toEqual([0, null, 2]);
-    expect(outcome({ ...rule, action: 'duplicate' }, three).arrived).toEqual([0, 1, 1, 2]);
-    const delayed = outcome({ ...rule, action: { delay: 4 } }, three);
-    expect([delayed.arrived, delayed.times]).toEqual([
-      [0, 2, 1],
-      [0, 0, 4],
-    ]);
-    const { a, atB, runtime, send } = up({});
-    a.rule({ count: 2, action: 'mark' });
-    send(...three);
-    runtime.run();
-    expect(atB.packets.map((bytes) => bytes[1])).toEqual([0, 3, 0]);
-  });
-
-  it('counts both directions together unless told otherwise', () => {
-    const { runtime, b, atA, arrived, send } = setUp({ rules: [{ nth: 2, count: 1 }] });
-    send(segment(0));
-    b.send(batchOf([segment(7)]));
-    runtime.run();
-    expect([arrived(), atA.packets]).toEqual([[0], []]);
-  });
-
-  it('writes what is lost to a capture, with the reason', () => {
-    const ring = new CaptureRing(100_000);
-    const { runtime, send } = up({ loss: 1 }, { capture: ring, rules: [{ nth: 2 }] });
-    send(segment(0), segment(1));
-    runtime.run();
-    const packets = [...readCapture(ring.file())];
-    expect(packets.map((p) => p.comment)).toEqual(['lost: loss', 'lost: rule']);
-    expect(Buffer.from(packets[1]!.bytes)).toEqual(Buffer.from(segment(1)));
   });
 });
 
