@@ -1,0 +1,289 @@
+import type { StateName } from '../tcp/state.js';
+import type { Conversation } from './conversation.js';
+import {
+  asLadder,
+  clip,
+  formatTime,
+  gapText,
+  type Ladder,
+  type LadderEnd,
+  type LadderRow,
+  legend,
+  type NoteRow,
+  type SegmentRow,
+  type Side,
+  segmentText,
+  stateText,
+} from './ladder-model.js';
+
+export interface SvgOptions {
+  /** What the picture shows. Default: the two ends. */
+  title?: string;
+}
+
+const WIDTH = 980;
+/** The two uprights. */
+const X: Readonly<Record<Side, number>> = { left: 240, right: WIDTH - 240 };
+const TOP = 104;
+const ROW = 38;
+/** From one row to where its arrow ends. */
+const SLANT = 16;
+/** Between the states that one row leads to. */
+const STATE_STEP = 23;
+/** An arrow of this many letters has room beside its line. */
+const ROOM = 64;
+/** Where on its way a lost segment ends. */
+const LOST_AT = 0.72;
+
+/** What the lifeline shows by its colour. */
+const PHASE: Readonly<Record<StateName, string>> = {
+  CLOSED: 'idle',
+  LISTEN: 'idle',
+  SYN_SENT: 'opening',
+  SYN_RECEIVED: 'opening',
+  ESTABLISHED: 'open',
+  FIN_WAIT_1: 'closing',
+  FIN_WAIT_2: 'closing',
+  CLOSE_WAIT: 'closing',
+  CLOSING: 'closing',
+  LAST_ACK: 'closing',
+  TIME_WAIT: 'closing',
+};
+
+const STYLE = `
+.ladder { --paper: #ffffff; --ink: #1f2328; --quiet: #636c76; --frame: #d1d9e0;
+  --left: #1a7f37; --right: #0969da; --bad: #cf222e;
+  --idle: #afb8c1; --opening: #d4a72c; --open: #4ac26b; --closing: #a475f9; }
+@media (prefers-color-scheme: dark) { .ladder { --paper: #0d1117; --ink: #e6edf3; --quiet: #9198a1;
+  --frame: #3d444d; --left: #3fb950; --right: #58a6ff; --bad: #f85149;
+  --idle: #656c76; --opening: #bb8009; --open: #2ea043; --closing: #8957e5; } }
+.ladder text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  fill: var(--ink); }
+.ladder .title { font: 600 16px system-ui, "DejaVu Sans", sans-serif; }
+.ladder .end { font-weight: 600; font-size: 13px; }
+.ladder .quiet, .ladder .time { fill: var(--quiet); }
+.ladder .time { font-size: 11px; }
+.ladder .paper { fill: var(--paper); stroke: var(--frame); }
+.ladder .halo { stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; paint-order: stroke; }
+.ladder line, .ladder path { fill: none; stroke-width: 1.6; stroke-linecap: round; }
+.ladder .life { stroke-width: 6; }
+.ladder .idle { stroke: var(--idle); } .ladder .opening { stroke: var(--opening); }
+.ladder .open { stroke: var(--open); } .ladder .closing { stroke: var(--closing); }
+.ladder .pill { fill: var(--paper); stroke-width: 1.4; }
+.ladder .inferred { stroke-dasharray: 4 3; }
+.ladder .from-left { stroke: var(--left); } .ladder .from-right { stroke: var(--right); }
+.ladder .bad { stroke: var(--bad); } .ladder text.bad { fill: var(--bad); stroke: none; }
+.ladder text.halo.bad { stroke: var(--paper); }
+.ladder .way { stroke-dasharray: 2 5; }
+`;
+
+/**
+ * The conversation as a picture that stands alone: no script, no font and nothing else from outside.
+ * It has a ground of its own, light or dark as the reader prefers.
+ */
+export function renderSvg(what: Conversation | Ladder, options: SvgOptions = {}): string {
+  const ladder = asLadder(what);
+  const title = options.title ?? `TCP between ${ladder.left.label} and ${ladder.right.label}`;
+  const drawing = new Drawing(ladder);
+  const body = drawing.draw();
+  const height = drawing.height;
+  return `<svg xmlns="http://www.w3.org/2000/svg" class="ladder" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="ladder-title">
+<title id="ladder-title">${escape(title)}</title>
+<style>${STYLE}</style>
+<rect class="paper" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="10"/>
+<text class="title" x="${WIDTH / 2}" y="34" text-anchor="middle">${escape(title)}</text>
+${body.join('\n')}
+</svg>
+`;
+}
+
+/** The part of an upright between two changes of state. */
+interface Life {
+  from: number;
+  state: StateName | null;
+}
+
+class Drawing {
+  readonly #ladder: Ladder;
+  /** The lifelines lie below everything else. */
+  readonly #below: string[] = [];
+  readonly #above: string[] = [];
+  readonly #life: Record<Side, Life>;
+  #y = TOP;
+  height = 0;
+
+  constructor(ladder: Ladder) {
+    this.#ladder = ladder;
+    this.#life = {
+      left: { from: TOP - 22, state: ladder.left.initial },
+      right: { from: TOP - 22, state: ladder.right.initial },
+    };
+  }
+
+  draw(): string[] {
+    for (const side of ['left', 'right'] as const) this.#head(side);
+    this.#y += 22;
+    for (const row of this.#ladder.rows) this.#y += this.#row(row);
+    for (const side of ['left', 'right'] as const) this.#live(side, this.#y + 6, null);
+    let y = this.#y + 34;
+    for (const text of legend(this.#ladder, '✕')) {
+      this.#text(WIDTH / 2, y, text, 'quiet', 'middle');
+      y += 18;
+    }
+    this.height = y;
+    return [...this.#below, ...this.#above];
+  }
+
+  #head(side: Side): void {
+    const { label, initial } = this.#ladder[side];
+    this.#text(X[side], TOP - 38, label, 'end', 'middle');
+    if (initial !== null) this.#pill(side, TOP - 12, initial);
+  }
+
+  /** Draws a row and returns its height. */
+  #row(row: LadderRow): number {
+    if (row.kind === 'gap') return this.#gap(gapText(row));
+    const height = Math.max(row.left.length, row.right.length, 1) * STATE_STEP - STATE_STEP + ROW;
+    if (row.kind === 'note') this.#note(row);
+    else this.#segment(row);
+    const start = row.kind === 'note' ? row.side : row.to === 'left' ? 'right' : 'left';
+    for (const side of ['left', 'right'] as const) {
+      const slant = row.kind === 'segment' && side !== start ? SLANT : 0;
+      row[side].forEach((state, i) => {
+        const y = this.#y + slant + i * STATE_STEP;
+        this.#live(side, y, state);
+        this.#pill(side, y, state);
+      });
+    }
+    return height;
+  }
+
+  #segment(row: SegmentRow): void {
+    const from: Side = row.to === 'left' ? 'right' : 'left';
+    const [x1, x2] = [X[from], X[row.to]];
+    const [y1, y2] = [this.#y, this.#y + SLANT];
+    const at = (part: number) => [x1 + (x2 - x1) * part, y1 + (y2 - y1) * part] as const;
+    const lost = row.lost !== 'no';
+    const bad = lost || row.line.flags.includes('RST') || row.line.dropped !== null;
+    const colour = bad ? 'bad' : `from-${from}`;
+    const start = row.part === 'arrival' ? at(0.5) : [x1, y1];
+    const end = lost ? at(LOST_AT) : row.part === 'departure' ? at(0.5) : at(1);
+    this.#line(colour, start, end);
+    if (lost) this.#cross(end[0], end[1], row.lost === 'presumed');
+    else if (row.part === 'departure') this.#line(`${colour} way`, end, at(1));
+    else this.#head2(colour, end, from);
+    if (row.part === 'arrival') this.#line(`${colour} way`, at(0), start);
+    const angle = (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
+    const upright = from === 'left' ? angle : angle - 180;
+    const [x, y] = at(0.5);
+    this.#label(x, y - 5, segmentText(row.line, ROOM), upright, bad);
+    if (row.part !== 'arrival') this.#time(from, y1, row.time);
+    if (row.arrival !== null) this.#time(row.to, y2, row.arrival);
+  }
+
+  #note({ side, text, time }: NoteRow): void {
+    const inner = side === 'left' ? 14 : -14;
+    const anchor = side === 'left' ? 'start' : 'end';
+    this.#text(X[side] + inner, this.#y + 4, clip(text, ROOM), 'quiet halo', anchor);
+    this.#time(side, this.#y, time);
+  }
+
+  #gap(text: string): number {
+    const height = ROW + 8;
+    const y = this.#y + 4;
+    for (const side of ['left', 'right'] as const) {
+      const break1 = this.#y - 10;
+      const { state } = this.#life[side];
+      this.#live(side, break1, state);
+      this.#life[side].from = break1 + 28;
+      this.#below.push(
+        `<line class="life way ${phase(state)}" x1="${X[side]}" y1="${break1 + 8}" x2="${X[side]}" y2="${break1 + 20}"/>`,
+      );
+    }
+    this.#text(WIDTH / 2, y + 4, text, 'quiet', 'middle');
+    return height;
+  }
+
+  /** Ends the part of the lifeline so far at `y`. */
+  #live(side: Side, y: number, next: StateName | null): void {
+    const { from, state } = this.#life[side];
+    if (y > from) {
+      this.#below.push(
+        `<line class="life ${phase(state)}" x1="${X[side]}" y1="${from}" x2="${X[side]}" y2="${y}"/>`,
+      );
+    }
+    this.#life[side] = { from: y, state: next };
+  }
+
+  #pill(side: Side, y: number, state: StateName): void {
+    const end: LadderEnd = this.#ladder[side];
+    const text = stateText(state, end);
+    const width = text.length * 7.3 + 16;
+    const x = side === 'left' ? X.left - 12 - width : X.right + 12;
+    const dashed = end.inferred ? ' inferred' : '';
+    this.#above.push(
+      `<rect class="pill ${phase(state)}${dashed}" x="${round(x)}" y="${y - 10}" width="${round(width)}" height="20" rx="10"/>`,
+    );
+    this.#text(x + width / 2, y + 4, text, '', 'middle');
+  }
+
+  #time(side: Side, y: number, ms: number): void {
+    const [x, anchor] = side === 'left' ? [14, 'start'] : [WIDTH - 14, 'end'];
+    this.#text(x as number, y + 4, formatTime(ms), 'time', anchor as string);
+  }
+
+  #line(kind: string, [x1, y1]: readonly number[], [x2, y2]: readonly number[]): void {
+    this.#above.push(
+      `<line class="${kind}" x1="${round(x1!)}" y1="${round(y1!)}" x2="${round(x2!)}" y2="${round(y2!)}"/>`,
+    );
+  }
+
+  /** The point of an arrow. */
+  #head2(kind: string, [x, y]: readonly number[], from: Side): void {
+    const back = from === 'left' ? -9 : 9;
+    const tip = from === 'left' ? x! - 3 : x! + 3;
+    this.#above.push(
+      `<path class="${kind}" d="M${tip + back} ${y! - 5.2}L${tip} ${y}L${tip + back} ${y! + 4.6}"/>`,
+    );
+  }
+
+  #cross(x: number, y: number, presumed: boolean): void {
+    const [cx, cy] = [round(x), round(y)];
+    this.#above.push(
+      `<path class="bad" d="M${cx - 6} ${cy - 6}L${cx + 6} ${cy + 6}M${cx - 6} ${cy + 6}L${cx + 6} ${cy - 6}"/>`,
+    );
+    if (presumed) {
+      this.#above.push(
+        `<circle class="pill bad inferred" cx="${cx}" cy="${cy}" r="10" fill-opacity="0"/>`,
+      );
+    }
+  }
+
+  #label(x: number, y: number, text: string, angle: number, bad: boolean): void {
+    this.#above.push(
+      `<text class="halo${bad ? ' bad' : ''}" text-anchor="middle" transform="translate(${round(x)} ${round(y)}) rotate(${round(angle)})">${escape(text)}</text>`,
+    );
+  }
+
+  #text(x: number, y: number, text: string, kind: string, anchor: string): void {
+    const named = kind === '' ? '' : ` class="${kind}"`;
+    this.#above.push(
+      `<text${named} x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escape(text)}</text>`,
+    );
+  }
+}
+
+function phase(state: StateName | null): string {
+  return state === null ? 'idle' : PHASE[state];
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** What XML cannot hold, not even escaped, becomes U+FFFD. */
+function escape(text: string): string {
+  return text
+    .replace(/[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '\uFFFD')
+    .replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
