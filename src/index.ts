@@ -16,6 +16,7 @@ export type { ConnectArguments, ConnectListener } from './net/connect-options.js
 export { createHost } from './net/create-host.js';
 export type { Connect, NetModule } from './net/create-net.js';
 export { createNet } from './net/create-net.js';
+export { channelName } from './net/diagnostics.js';
 export type { SystemError } from './net/errors.js';
 export type { ConnectionListener, Server, ServerOptions } from './net/server.js';
 export type { Socket } from './net/socket.js';
@@ -39,8 +40,17 @@ export type {
   TimeWaitInfo,
   Transport,
 } from './stack/connection.js';
+export { EventTrace, type EventTraceOptions } from './stack/event-trace.js';
 export type { HostOptions } from './stack/host.js';
 export { Host } from './stack/host.js';
+export {
+  describeEvent,
+  type EventConnection,
+  type EventSegment,
+  TRACE_EVENT_TYPES,
+  type TraceEvent,
+  type TraceEventType,
+} from './stack/trace-event.js';
 export type { TcpConfig } from './tcp/config.js';
 export type { StateName } from './tcp/state.js';
 export type {
