@@ -24,10 +24,10 @@ const ROOM = 80;
 export function renderMermaid(what: Conversation | Ladder): string {
   const ladder = asLadder(what);
   const { left, right } = ladder;
-  const signs = legend(ladder, 'x').map((text) => `Note over left,right: ${escape(text)}`);
+  const signs = legend(ladder, 'x').map((text) => `Note over left,right: ${escapeText(text)}`);
   const lines = [
-    `participant left as ${escape(left.label)}`,
-    `participant right as ${escape(right.label)}`,
+    `participant left as ${escapeText(left.label)}`,
+    `participant right as ${escapeText(right.label)}`,
     ...states(ladder, 'left', left.initial === null ? [] : [left.initial]),
     ...states(ladder, 'right', right.initial === null ? [] : [right.initial]),
     ...ladder.rows.flatMap((row) => rowLines(ladder, row)),
@@ -39,10 +39,10 @@ export function renderMermaid(what: Conversation | Ladder): string {
 function rowLines(ladder: Ladder, row: LadderRow): string[] {
   switch (row.kind) {
     case 'gap':
-      return [`Note over left,right: ${escape(gapText(row))}`];
+      return [`Note over left,right: ${escapeText(gapText(row))}`];
     case 'note':
       return [
-        `Note ${row.side} of ${row.side}: ${escape(`${formatTime(row.time)} ${row.text}`)}`,
+        `Note ${row.side} of ${row.side}: ${escapeText(`${formatTime(row.time)} ${row.text}`)}`,
         ...entered(ladder, row),
       ];
     case 'segment':
@@ -56,12 +56,12 @@ function segmentLine(row: SegmentRow): string {
   const text = segmentText(row.line, ROOM);
   if (row.part === 'arrival') {
     const time = formatTime(row.arrival ?? row.time);
-    return `Note ${to} of ${to}: ${escape(`${time} arrives: ${text}`)}`;
+    return `Note ${to} of ${to}: ${escapeText(`${time} arrives: ${text}`)}`;
   }
   const presumed = row.lost === 'presumed' ? ' (x)' : '';
   const late = row.arrival === null ? '' : `, +${formatDuration(row.arrival - row.time)}`;
   const arrow = row.lost === 'no' ? (row.part === 'departure' ? '-)' : '->>') : '-x';
-  return `${from}${arrow}${to}: ${escape(`${formatTime(row.time)}${late} ${text}${presumed}`)}`;
+  return `${from}${arrow}${to}: ${escapeText(`${formatTime(row.time)}${late} ${text}${presumed}`)}`;
 }
 
 function entered(ladder: Ladder, row: { left: StateName[]; right: StateName[] }): string[] {
@@ -71,11 +71,11 @@ function entered(ladder: Ladder, row: { left: StateName[]; right: StateName[] })
 function states(ladder: Ladder, side: Side, names: StateName[]): string[] {
   if (names.length === 0) return [];
   const text = names.map((name) => stateText(name, ladder[side])).join(', ');
-  return [`Note ${side} of ${side}: ${escape(text)}`];
+  return [`Note ${side} of ${side}: ${escapeText(text)}`];
 }
 
 /** Mermaid's entities for what has a meaning to it, the word `end` included. */
-function escape(text: string): string {
+function escapeText(text: string): string {
   return text
     .replace(/[^\x20-\x7e]|[#;<>&"%{}\\]/gu, (char) => `#${char.codePointAt(0)};`)
     .replace(/\bend\b/gi, (word) => `#${word.charCodeAt(0)};${word.slice(1)}`);

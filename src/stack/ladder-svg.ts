@@ -50,31 +50,65 @@ const PHASE: Readonly<Record<StateName, string>> = {
   TIME_WAIT: 'closing',
 };
 
+const LIGHT = {
+  paper: '#ffffff',
+  ink: '#1f2328',
+  quiet: '#636c76',
+  frame: '#d1d9e0',
+  left: '#1a7f37',
+  right: '#0969da',
+  bad: '#cf222e',
+  idle: '#afb8c1',
+  opening: '#d4a72c',
+  open: '#4ac26b',
+  closing: '#a475f9',
+};
+
+const DARK: typeof LIGHT = {
+  paper: '#0d1117',
+  ink: '#e6edf3',
+  quiet: '#9198a1',
+  frame: '#3d444d',
+  left: '#3fb950',
+  right: '#58a6ff',
+  bad: '#f85149',
+  idle: '#656c76',
+  opening: '#bb8009',
+  open: '#2ea043',
+  closing: '#8957e5',
+};
+
+/** Not by custom properties, which many programs that draw SVG do not know. */
+function colours(of: typeof LIGHT): string {
+  return `.ladder text { fill: ${of.ink}; }
+.ladder .quiet, .ladder .time { fill: ${of.quiet}; }
+.ladder .paper { fill: ${of.paper}; stroke: ${of.frame}; }
+.ladder .pill { fill: ${of.paper}; }
+.ladder .halo { stroke: ${of.paper}; }
+.ladder .idle { stroke: ${of.idle}; }
+.ladder .opening { stroke: ${of.opening}; }
+.ladder .open { stroke: ${of.open}; }
+.ladder .closing { stroke: ${of.closing}; }
+.ladder .from-left { stroke: ${of.left}; }
+.ladder .from-right { stroke: ${of.right}; }
+.ladder .bad { stroke: ${of.bad}; }
+.ladder text.bad { fill: ${of.bad}; stroke: ${of.paper}; }
+`;
+}
+
 const STYLE = `
-.ladder { --paper: #ffffff; --ink: #1f2328; --quiet: #636c76; --frame: #d1d9e0;
-  --left: #1a7f37; --right: #0969da; --bad: #cf222e;
-  --idle: #afb8c1; --opening: #d4a72c; --open: #4ac26b; --closing: #a475f9; }
-@media (prefers-color-scheme: dark) { .ladder { --paper: #0d1117; --ink: #e6edf3; --quiet: #9198a1;
-  --frame: #3d444d; --left: #3fb950; --right: #58a6ff; --bad: #f85149;
-  --idle: #656c76; --opening: #bb8009; --open: #2ea043; --closing: #8957e5; } }
-.ladder text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  fill: var(--ink); }
+.ladder text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 .ladder .title { font: 600 16px system-ui, "DejaVu Sans", sans-serif; }
 .ladder .end { font-weight: 600; font-size: 13px; }
-.ladder .quiet, .ladder .time { fill: var(--quiet); }
 .ladder .time { font-size: 11px; }
-.ladder .paper { fill: var(--paper); stroke: var(--frame); }
-.ladder .halo { stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; paint-order: stroke; }
+.ladder .halo { stroke-width: 4px; stroke-linejoin: round; paint-order: stroke; }
 .ladder line, .ladder path { fill: none; stroke-width: 1.6; stroke-linecap: round; }
 .ladder .life { stroke-width: 6; }
-.ladder .idle { stroke: var(--idle); } .ladder .opening { stroke: var(--opening); }
-.ladder .open { stroke: var(--open); } .ladder .closing { stroke: var(--closing); }
-.ladder .pill { fill: var(--paper); stroke-width: 1.4; }
+.ladder .pill { stroke-width: 1.4; }
 .ladder .inferred { stroke-dasharray: 4 3; }
-.ladder .from-left { stroke: var(--left); } .ladder .from-right { stroke: var(--right); }
-.ladder .bad { stroke: var(--bad); } .ladder text.bad { fill: var(--bad); stroke: none; }
-.ladder text.halo.bad { stroke: var(--paper); }
 .ladder .way { stroke-dasharray: 2 5; }
+${colours(LIGHT)}@media (prefers-color-scheme: dark) {
+${colours(DARK)}}
 `;
 
 /**
@@ -88,10 +122,10 @@ export function renderSvg(what: Conversation | Ladder, options: SvgOptions = {})
   const body = drawing.draw();
   const height = drawing.height;
   return `<svg xmlns="http://www.w3.org/2000/svg" class="ladder" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="ladder-title">
-<title id="ladder-title">${escape(title)}</title>
+<title id="ladder-title">${escapeXml(title)}</title>
 <style>${STYLE}</style>
 <rect class="paper" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="10"/>
-<text class="title" x="${WIDTH / 2}" y="34" text-anchor="middle">${escape(title)}</text>
+<text class="title" x="${WIDTH / 2}" y="34" text-anchor="middle">${escapeXml(title)}</text>
 ${body.join('\n')}
 </svg>
 `;
@@ -171,7 +205,7 @@ class Drawing {
     this.#line(colour, start, end);
     if (lost) this.#cross(end[0], end[1], row.lost === 'presumed');
     else if (row.part === 'departure') this.#line(`${colour} way`, end, at(1));
-    else this.#head2(colour, end, from);
+    else this.#point(colour, end, from);
     if (row.part === 'arrival') this.#line(`${colour} way`, at(0), start);
     const angle = (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
     const upright = from === 'left' ? angle : angle - 180;
@@ -239,7 +273,7 @@ class Drawing {
   }
 
   /** The point of an arrow. */
-  #head2(kind: string, [x, y]: readonly number[], from: Side): void {
+  #point(kind: string, [x, y]: readonly number[], from: Side): void {
     const back = from === 'left' ? -9 : 9;
     const tip = from === 'left' ? x! - 3 : x! + 3;
     this.#above.push(
@@ -261,14 +295,14 @@ class Drawing {
 
   #label(x: number, y: number, text: string, angle: number, bad: boolean): void {
     this.#above.push(
-      `<text class="halo${bad ? ' bad' : ''}" text-anchor="middle" transform="translate(${round(x)} ${round(y)}) rotate(${round(angle)})">${escape(text)}</text>`,
+      `<text class="halo${bad ? ' bad' : ''}" text-anchor="middle" transform="translate(${round(x)} ${round(y)}) rotate(${round(angle)})">${escapeXml(text)}</text>`,
     );
   }
 
   #text(x: number, y: number, text: string, kind: string, anchor: string): void {
     const named = kind === '' ? '' : ` class="${kind}"`;
     this.#above.push(
-      `<text${named} x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escape(text)}</text>`,
+      `<text${named} x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeXml(text)}</text>`,
     );
   }
 }
@@ -282,7 +316,7 @@ function round(value: number): number {
 }
 
 /** What XML cannot hold, not even escaped, becomes U+FFFD. */
-function escape(text: string): string {
+function escapeXml(text: string): string {
   return text
     .replace(/[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '\uFFFD')
     .replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
