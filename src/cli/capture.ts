@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type ReadPacket, readCapture } from '../wire/pcap-reader.js';
 import { LinePrinter } from '../wire/print.js';
 import { parse } from './arguments.js';
+import { DRAWING_OPTIONS, drawCapture, drawingFrom } from './capture-ladder.js';
 import { filterFrom } from './capture-serve.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
@@ -18,6 +19,9 @@ tuntcp serve --pcap FILE makes such files.
   -S                 sequence numbers as they are, not counted from the handshake
   -v, --verbose      add why the host dropped a packet
       --json         one JSON object per line: {"time", "direction", "length", "line", "comment"}
+      --ladder       draw each conversation, with the states of both ends as the segments tell them
+      --mermaid      draw the conversation as a sequenceDiagram of Mermaid
+      --svg          draw the conversation as a picture
   -h, --help         print this and exit
 
 FILTER is what tcpdump knows: host A, net A/LEN, port N, each after src or dst if wanted; tcp, udp,
@@ -36,9 +40,12 @@ async function run(argv: string[], io: Io): Promise<number> {
     absolute: { type: 'boolean', short: 'S', default: false },
     verbose: { type: 'boolean', short: 'v', default: false },
     json: { type: 'boolean', default: false },
+    ...DRAWING_OPTIONS,
   });
+  const drawing = drawingFrom(values);
   if (values.read === undefined) throw new UsageError('which file? give it with -r FILE');
   const filter = filterFrom(positionals.join(' '), 'FILTER');
+  if (drawing !== null) return drawCapture(io, values.read, filter, drawing);
   const printer = new LinePrinter({ absolute: values.absolute });
   const time = TIMES[values.time.length] ?? secondsSince1970;
   let stopped = false;

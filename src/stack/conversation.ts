@@ -232,9 +232,10 @@ export class Conversation {
     this.#armed[index] = Number.NaN;
   }
 
-  /** `segment`, if it is the latest that has arrived, goes no further. */
+  /** `segment`, if it is the latest and has arrived, goes no further. */
   drop(segment: Segment, reason: Drop): void {
-    if (this.count === 0 || this.lastSent || segment.srcPort !== this.remotePort) return;
+    if (this.count === 0) return;
+    if (this.traced && (this.lastSent || segment.srcPort !== this.remotePort)) return;
     const row = this.#slot(this.count - 1) * Column.COUNT;
     if (this.#rows[row + Column.SEQ] === segment.seq) this.#rows[row + Column.DROP] = reason;
   }

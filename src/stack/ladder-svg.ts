@@ -33,7 +33,7 @@ const STATE_STEP = 23;
 /** An arrow of this many letters has room beside its line. */
 const ROOM = 64;
 /** Where on its way a lost segment ends. */
-const LOST_AT = 0.72;
+const LOST_AT = 0.93;
 
 /** What the lifeline shows by its colour. */
 const PHASE: Readonly<Record<StateName, string>> = {
@@ -146,8 +146,12 @@ class Drawing {
   #y = TOP;
   height = 0;
 
+  /** The end whose clock all times are from; null: each end has told its own. */
+  readonly #clock: Side | null;
+
   constructor(ladder: Ladder) {
     this.#ladder = ladder;
+    this.#clock = ladder.joined || ladder.right.inferred ? null : 'right';
     this.#life = {
       left: { from: TOP - 22, state: ladder.left.initial },
       right: { from: TOP - 22, state: ladder.right.initial },
@@ -211,7 +215,8 @@ class Drawing {
     const upright = from === 'left' ? angle : angle - 180;
     const [x, y] = at(0.5);
     this.#label(x, y - 5, segmentText(row.line, ROOM), upright, bad);
-    if (row.part !== 'arrival') this.#time(from, y1, row.time);
+    const clock = this.#clock;
+    if (row.part !== 'arrival') this.#time(clock ?? from, clock === row.to ? y2 : y1, row.time);
     if (row.arrival !== null) this.#time(row.to, y2, row.arrival);
   }
 

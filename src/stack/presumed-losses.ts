@@ -1,4 +1,8 @@
+import { SIMULTANEOUS_OPEN, WINDOW_OPENED, WINDOW_PROBE } from '../tcp/retransmit-cause.js';
 import type { SegmentLine } from './ladder-line.js';
+
+/** Causes that tell of no loss. */
+const WITHOUT_LOSS: readonly unknown[] = [SIMULTANEOUS_OPEN, WINDOW_OPENED, WINDOW_PROBE];
 
 /** A segment that may turn out to be lost. */
 interface Sent {
@@ -23,7 +27,9 @@ export class PresumedLosses {
     const { line } = one;
     const length = extentOf(line);
     if (length === 0) return;
-    if (line.retransmission) this.#isSentAgain(line.seq, line.seq + length);
+    if (line.retransmission && !WITHOUT_LOSS.includes(line.cause)) {
+      this.#isSentAgain(line, line.seq + length);
+    }
     this.#sent.set(line.seq, one);
   }
 
@@ -44,12 +50,14 @@ export class PresumedLosses {
     }
   }
 
-  #isSentAgain(from: number, to: number): void {
-    for (let seq = from; seq < to; ) {
+  #isSentAgain(again: SegmentLine, to: number): void {
+    for (let seq = again.seq; seq < to; ) {
       const earlier = this.#sent.get(seq);
       if (earlier === undefined) return;
       const end = seq + extentOf(earlier.line);
       if (end > to) return;
+      // A SYN that meets another one is repeated with an ACK.
+      if (earlier.line.ack === null && again.ack !== null) return;
       if (earlier.lost === 'no' && !this.#isReceived(seq, end)) {
         earlier.lost = 'presumed';
         this.#presumed.push(earlier);
