@@ -45,7 +45,7 @@ export function drawCapture(io: Io, path: string, filter: PacketFilter, as: Draw
   if (as !== 'ladder' && conversations.length > 1) {
     const count = conversations.length.toLocaleString('en-US');
     io.stderr.write(
-      `tuntcp capture: ${count} conversations, and --${as} draws one; the first is '${filterFor(first)}'\n`,
+      `tuntcp capture: --${as} draws one conversation of ${count}; FILTER for the first: '${filterFor(first)}'\n`,
     );
     return 1;
   }

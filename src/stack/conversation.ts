@@ -232,12 +232,16 @@ export class Conversation {
     this.#armed[index] = Number.NaN;
   }
 
-  /** `segment`, if it is the latest and has arrived, goes no further. */
+  /** `segment`, if it is the latest that has arrived, goes no further; its answer may follow it. */
   drop(segment: Segment, reason: Drop): void {
-    if (this.count === 0) return;
-    if (this.traced && (this.lastSent || segment.srcPort !== this.remotePort)) return;
-    const row = this.#slot(this.count - 1) * Column.COUNT;
-    if (this.#rows[row + Column.SEQ] === segment.seq) this.#rows[row + Column.DROP] = reason;
+    if (this.traced && segment.srcPort !== this.remotePort) return;
+    const rows = this.#rows;
+    for (let index = this.count - 1; index >= 0 && index >= this.count - 2; index--) {
+      const row = this.#slot(index) * Column.COUNT;
+      if (this.traced && rows[row + Column.SENT] === 1) continue;
+      if (rows[row + Column.SEQ] === segment.seq) rows[row + Column.DROP] = reason;
+      return;
+    }
   }
 
   /** Notes a change of state: with the latest segment, or for {@link attachPending}. */

@@ -62,7 +62,7 @@ export class InferredStates {
     if (acknowledges) {
       if (this.state === 'SYN_RECEIVED') return;
       if (this.state === null) this.initial = 'LISTEN';
-      this.#enter('SYN_RECEIVED');
+      this.#enter('SYN_RECEIVED', 'SYN');
     } else if (this.state !== 'SYN_SENT') {
       if (this.state === null) this.initial = 'CLOSED';
       this.#enter('SYN_SENT');

@@ -117,7 +117,7 @@ class Joiner {
   /** The earliest event that nothing before it at either end is missing for. */
   #next(): Event | null {
     const heads = [this.#queues.left[0], this.#queues.right[0]].filter((one) => one !== undefined);
-    heads.sort((a, b) => a.at - b.at);
+    heads.sort((a, b) => a.at - b.at || Number(isDeparture(a)) - Number(isDeparture(b)));
     const next = heads.find((event) => this.#isReady(event)) ?? heads[0];
     if (next === undefined) return null;
     this.#queues[next.side].shift();
@@ -183,6 +183,10 @@ class Joiner {
     }
     return true;
   }
+}
+
+function isDeparture({ line }: Event): boolean {
+  return line.kind === 'segment' && line.sent;
 }
 
 /** What both ends see of a segment. */

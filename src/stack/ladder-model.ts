@@ -342,7 +342,7 @@ export function legend({ left, right, rows }: Ladder, lostSign: string): string[
   if (left.inferred || right.inferred) texts.push('(STATE): inferred from the segments');
   if (segments.some(({ lost }) => lost === 'yes')) texts.push(`${lostSign}: lost`);
   if (segments.some(({ lost }) => lost === 'presumed')) {
-    texts.push(`(${lostSign}): sent again, so presumed lost, unless its ACK was`);
+    texts.push(`(${lostSign}): presumed lost, or its ACK`);
   }
   return texts;
 }

@@ -66,6 +66,8 @@ interface Progress {
   /** Tells whether the object stands for another conversation by now. */
   born: number;
   maker: RowMaker;
+  /** Something of it was printed. */
+  begun: boolean;
   /** Rows of data and acknowledgements since the last other row. */
   run: number;
   /** Those that were left out. */
@@ -113,7 +115,7 @@ export class LadderPrinter {
     const known = this.#progress.get(conversation);
     if (known?.born === conversation.born) return known;
     const maker = new RowMaker(conversation);
-    const fresh = { born: conversation.born, maker, run: 0, folded: noGap() };
+    const fresh = { born: conversation.born, maker, begun: false, run: 0, folded: noGap() };
     this.#progress.set(conversation, fresh);
     return fresh;
   }
@@ -133,11 +135,15 @@ export class LadderPrinter {
       const first = this.#shown === null;
       if (!first) this.#write('\n');
       this.#shown = progress;
-      const left = states.left ?? ends.left.initial;
-      const right = states.right ?? ends.right.initial;
-      lines.unshift(page.header(), ...page.states(left, right));
+      if (!progress.begun) {
+        const left = states.left ?? ends.left.initial;
+        const right = states.right ?? ends.right.initial;
+        lines.unshift(...page.states(left, right));
+      }
+      lines.unshift(page.header());
       if (first) lines.unshift(page.remark('(STATE): inferred from the segments'));
     }
+    progress.begun = true;
     for (const spans of lines) this.#write(`${this.#paint(spans)}\n`);
   }
 }
@@ -196,7 +202,8 @@ class Page {
   }
 
   remark(text: string): Span[] {
-    return [span(' '.repeat(TIME)), span(text, 'quiet')];
+    const indent = Math.max(0, Math.min(TIME, this.#width - text.length));
+    return [span(' '.repeat(indent)), span(text, 'quiet')];
   }
 
   /** A row of nothing but states. */
@@ -280,7 +287,8 @@ class Page {
     return [this.#time(time), span(` ${aligned} `, 'quiet')];
   }
 
-  #centred(text: string): Span {
+  #centred(whole: string): Span {
+    const text = clip(whole, this.#rung);
     const left = Math.max(0, (this.#rung - text.length) >> 1);
     return span((' '.repeat(left) + text).padEnd(this.#rung), 'quiet');
   }
