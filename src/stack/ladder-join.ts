@@ -91,27 +91,39 @@ class Joiner {
     return this.#rows;
   }
 
-  /** Finds for each arrival when it was sent: the latest time that a segment of its kind was. */
+  /** Finds for each arrival when it was sent: of segments that look the same, when it takes as long
+   *  from there as others do. */
   #match(from: Event[], to: Event[]): void {
-    const sent = new Map<string, Passage[]>();
+    const alike = new Map<string, { sent: Passage[]; arrived: Event[] }>();
     for (const event of from) {
       if (event.line.kind !== 'segment' || !event.line.sent) continue;
       const passage = { departure: event, arrival: null, row: null };
       this.#passages.set(event, passage);
       const key = keyOf(event.line);
-      sent.get(key)?.push(passage) ?? sent.set(key, [passage]);
+      if (!alike.has(key)) alike.set(key, { sent: [], arrived: [] });
+      alike.get(key)!.sent.push(passage);
     }
     for (const event of to) {
       if (event.line.kind !== 'segment' || event.line.sent) continue;
-      const candidates = sent.get(keyOf(event.line)) ?? [];
-      const found = candidates.findLast(
-        ({ departure, arrival }) => arrival === null && departure.at <= event.at,
-      );
-      if (found === undefined) continue;
-      found.arrival = event;
-      this.#passages.set(event, found);
-      this.#longest = Math.max(this.#longest, event.at - found.departure.at);
+      alike.get(keyOf(event.line))?.arrived.push(event);
     }
+    const usual = usualDelay(alike.values());
+    for (const { sent, arrived } of alike.values()) {
+      for (const event of arrived) this.#pair(sent, event, usual);
+    }
+  }
+
+  #pair(sent: Passage[], event: Event, usual: number): void {
+    const oddness = ({ departure }: Passage) => Math.abs(event.at - departure.at - usual);
+    let found: Passage | null = null;
+    for (const one of sent) {
+      if (one.arrival !== null || one.departure.at > event.at) continue;
+      if (found === null || oddness(one) <= oddness(found)) found = one;
+    }
+    if (found === null) return;
+    found.arrival = event;
+    this.#passages.set(event, found);
+    this.#longest = Math.max(this.#longest, event.at - found.departure.at);
   }
 
   /** The earliest event that nothing before it at either end is missing for. */
@@ -185,13 +197,23 @@ class Joiner {
   }
 }
 
+/** How long segments take that cannot be mistaken for others; ms. */
+function usualDelay(alike: Iterable<{ sent: Passage[]; arrived: Event[] }>): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const { sent, arrived } of alike) {
+    if (sent.length !== 1 || arrived.length !== 1) continue;
+    least = Math.min(least, arrived[0]!.at - sent[0]!.departure.at);
+  }
+  return Number.isFinite(least) ? Math.max(0, least) : 0;
+}
+
 function isDeparture({ line }: Event): boolean {
   return line.kind === 'segment' && line.sent;
 }
 
 /** What both ends see of a segment. */
-function keyOf({ flags, seq, ack, length, window }: SegmentLine): string {
-  return `${flags} ${seq} ${ack} ${length} ${window}`;
+function keyOf({ flags, seq, ack, length, window, options }: SegmentLine): string {
+  return `${flags} ${seq} ${ack} ${length} ${window} ${options}`;
 }
 
 function statesOf({ transitions }: SegmentLine): StateName[] {
