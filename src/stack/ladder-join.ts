@@ -177,6 +177,7 @@ class Joiner {
     arrival[side] = states;
     if (row) {
       row.part = 'departure';
+      arrival.sentIn = row;
       arrival.line = { ...row.line, dropped: line.dropped };
     }
     this.#rows.push(arrival);

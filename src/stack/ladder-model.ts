@@ -35,6 +35,8 @@ export interface SegmentRow extends Entering {
   lost: 'no' | 'presumed' | 'yes';
   /** Other things happened while it was on its way: it is sent in one row and arrives in another. */
   part: 'whole' | 'departure' | 'arrival';
+  /** The row of the departure of this arrival. */
+  sentIn: SegmentRow | null;
 }
 
 /** What happened at one end without a segment. */
@@ -163,6 +165,7 @@ export function segmentRow(line: SegmentLine, to: Side): SegmentRow {
     arrival: null,
     lost: 'no',
     part: 'whole',
+    sentIn: null,
     left: [],
     right: [],
   };

@@ -7,7 +7,6 @@ import {
   gapText,
   type Ladder,
   type LadderEnd,
-  type LadderRow,
   legend,
   type NoteRow,
   type SegmentRow,
@@ -15,6 +14,7 @@ import {
   segmentText,
   stateText,
 } from './ladder-model.js';
+import { type Placed, place, STATE_STEP } from './ladder-places.js';
 
 export interface SvgOptions {
   /** What the picture shows. Default: the two ends. */
@@ -25,13 +25,12 @@ const WIDTH = 980;
 /** The two uprights. */
 const X: Readonly<Record<Side, number>> = { left: 240, right: WIDTH - 240 };
 const TOP = 104;
-const ROW = 38;
-/** From one row to where its arrow ends. */
-const SLANT = 16;
-/** Between the states that one row leads to. */
-const STATE_STEP = 23;
 /** An arrow of this many letters has room beside its line. */
-const ROOM = 64;
+const ROOM = 62;
+/** One that others cross has it on its first half. */
+const ROOM_CROSSED = 31;
+/** Width of a letter. */
+const LETTER = 7.3;
 /** Where on its way a lost segment ends. */
 const LOST_AT = 0.93;
 
@@ -131,10 +130,10 @@ ${body.join('\n')}
 `;
 }
 
-/** The part of an upright between two changes of state. */
-interface Life {
-  from: number;
-  state: StateName | null;
+/** Where an upright changes its state; null: where rows were left out. */
+interface Turn {
+  y: number;
+  to: StateName | null;
 }
 
 class Drawing {
@@ -142,8 +141,8 @@ class Drawing {
   /** The lifelines lie below everything else. */
   readonly #below: string[] = [];
   readonly #above: string[] = [];
-  readonly #life: Record<Side, Life>;
-  #y = TOP;
+  readonly #labels: string[] = [];
+  readonly #turns: Record<Side, Turn[]> = { left: [], right: [] };
   height = 0;
 
   /** The end whose clock all times are from; null: each end has told its own. */
@@ -152,24 +151,20 @@ class Drawing {
   constructor(ladder: Ladder) {
     this.#ladder = ladder;
     this.#clock = ladder.joined || ladder.right.inferred ? null : 'right';
-    this.#life = {
-      left: { from: TOP - 22, state: ladder.left.initial },
-      right: { from: TOP - 22, state: ladder.right.initial },
-    };
   }
 
   draw(): string[] {
     for (const side of ['left', 'right'] as const) this.#head(side);
-    this.#y += 22;
-    for (const row of this.#ladder.rows) this.#y += this.#row(row);
-    for (const side of ['left', 'right'] as const) this.#live(side, this.#y + 6, null);
-    let y = this.#y + 34;
+    const { placed, bottom } = place(this.#ladder, TOP + 22);
+    for (const one of placed) this.#row(one);
+    for (const side of ['left', 'right'] as const) this.#lifeline(side, bottom + 28);
+    let y = bottom + 56;
     for (const text of legend(this.#ladder, '✕')) {
       this.#text(WIDTH / 2, y, text, 'quiet', 'middle');
       y += 18;
     }
     this.height = y;
-    return [...this.#below, ...this.#above];
+    return [...this.#below, ...this.#above, ...this.#labels];
   }
 
   #head(side: Side): void {
@@ -178,28 +173,28 @@ class Drawing {
     if (initial !== null) this.#pill(side, TOP - 12, initial);
   }
 
-  /** Draws a row and returns its height. */
-  #row(row: LadderRow): number {
-    if (row.kind === 'gap') return this.#gap(gapText(row));
-    const height = Math.max(row.left.length, row.right.length, 1) * STATE_STEP - STATE_STEP + ROW;
-    if (row.kind === 'note') this.#note(row);
-    else this.#segment(row);
+  #row(placed: Placed): void {
+    const { row, y1, y2 } = placed;
+    if (row.kind === 'gap') {
+      this.#text(WIDTH / 2, y1 + 4, gapText(row), 'quiet', 'middle');
+      for (const side of ['left', 'right'] as const) this.#turns[side].push({ y: y1, to: null });
+      return;
+    }
+    if (row.kind === 'note') this.#note(row, y1);
+    else this.#segment(row, placed);
     const start = row.kind === 'note' ? row.side : row.to === 'left' ? 'right' : 'left';
     for (const side of ['left', 'right'] as const) {
-      const slant = row.kind === 'segment' && side !== start ? SLANT : 0;
-      row[side].forEach((state, i) => {
-        const y = this.#y + slant + i * STATE_STEP;
-        this.#live(side, y, state);
-        this.#pill(side, y, state);
+      row[side].forEach((to, i) => {
+        const y = (side === start ? y1 : y2) + i * STATE_STEP;
+        this.#turns[side].push({ y, to });
+        this.#pill(side, y, to);
       });
     }
-    return height;
   }
 
-  #segment(row: SegmentRow): void {
+  #segment(row: SegmentRow, { y1, y2, crossed }: Placed): void {
     const from: Side = row.to === 'left' ? 'right' : 'left';
     const [x1, x2] = [X[from], X[row.to]];
-    const [y1, y2] = [this.#y, this.#y + SLANT];
     const at = (part: number) => [x1 + (x2 - x1) * part, y1 + (y2 - y1) * part] as const;
     const lost = row.lost !== 'no';
     const bad = lost || row.line.flags.includes('RST') || row.line.dropped !== null;
@@ -213,51 +208,44 @@ class Drawing {
     if (row.part === 'arrival') this.#line(`${colour} way`, at(0), start);
     const angle = (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
     const upright = from === 'left' ? angle : angle - 180;
-    const [x, y] = at(0.5);
-    this.#label(x, y - 5, segmentText(row.line, ROOM), upright, bad);
+    const text = segmentText(row.line, crossed ? ROOM_CROSSED : ROOM);
+    const half = (text.length * LETTER) / 2 / Math.abs(x2 - x1);
+    const [x, y] = at(crossed ? half + 0.03 : 0.5);
+    this.#label(x, y - 5, text, upright, bad);
     const clock = this.#clock;
     if (row.part !== 'arrival') this.#time(clock ?? from, clock === row.to ? y2 : y1, row.time);
     if (row.arrival !== null) this.#time(row.to, y2, row.arrival);
   }
 
-  #note({ side, text, time }: NoteRow): void {
+  #note({ side, text, time }: NoteRow, y: number): void {
     const inner = side === 'left' ? 14 : -14;
     const anchor = side === 'left' ? 'start' : 'end';
-    this.#text(X[side] + inner, this.#y + 4, clip(text, ROOM), 'quiet halo', anchor);
-    this.#time(side, this.#y, time);
+    this.#text(X[side] + inner, y + 4, clip(text, ROOM), 'quiet halo', anchor);
+    this.#time(side, y, time);
   }
 
-  #gap(text: string): number {
-    const height = ROW + 8;
-    const y = this.#y + 4;
-    for (const side of ['left', 'right'] as const) {
-      const break1 = this.#y - 10;
-      const { state } = this.#life[side];
-      this.#live(side, break1, state);
-      this.#life[side].from = break1 + 28;
-      this.#below.push(
-        `<line class="life way ${phase(state)}" x1="${X[side]}" y1="${break1 + 8}" x2="${X[side]}" y2="${break1 + 20}"/>`,
-      );
+  #lifeline(side: Side, bottom: number): void {
+    let from = TOP - 22;
+    let kind = phase(this.#ladder[side].initial);
+    for (const { y, to } of this.#turns[side].sort((a, b) => a.y - b.y)) {
+      const end = to === null ? y - 14 : y;
+      this.#life(kind, X[side], from, end);
+      if (to === null) this.#life(`${kind} way`, X[side], y - 6, y + 6);
+      else kind = phase(to);
+      from = to === null ? y + 14 : y;
     }
-    this.#text(WIDTH / 2, y + 4, text, 'quiet', 'middle');
-    return height;
+    this.#life(kind, X[side], from, bottom);
   }
 
-  /** Ends the part of the lifeline so far at `y`. */
-  #live(side: Side, y: number, next: StateName | null): void {
-    const { from, state } = this.#life[side];
-    if (y > from) {
-      this.#below.push(
-        `<line class="life ${phase(state)}" x1="${X[side]}" y1="${from}" x2="${X[side]}" y2="${y}"/>`,
-      );
-    }
-    this.#life[side] = { from: y, state: next };
+  #life(kind: string, x: number, from: number, to: number): void {
+    if (to <= from) return;
+    this.#below.push(`<line class="life ${kind}" x1="${x}" y1="${from}" x2="${x}" y2="${to}"/>`);
   }
 
   #pill(side: Side, y: number, state: StateName): void {
     const end: LadderEnd = this.#ladder[side];
     const text = stateText(state, end);
-    const width = text.length * 7.3 + 16;
+    const width = text.length * LETTER + 16;
     const x = side === 'left' ? X.left - 12 - width : X.right + 12;
     const dashed = end.inferred ? ' inferred' : '';
     this.#above.push(
@@ -299,7 +287,7 @@ class Drawing {
   }
 
   #label(x: number, y: number, text: string, angle: number, bad: boolean): void {
-    this.#above.push(
+    this.#labels.push(
       `<text class="halo${bad ? ' bad' : ''}" text-anchor="middle" transform="translate(${round(x)} ${round(y)}) rotate(${round(angle)})">${escapeXml(text)}</text>`,
     );
   }
