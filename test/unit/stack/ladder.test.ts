@@ -6,9 +6,13 @@ import { joinLadders } from '../../../src/stack/ladder-join.js';
 import { renderMermaid } from '../../../src/stack/ladder-mermaid.js';
 import { type Ladder, ladderOf } from '../../../src/stack/ladder-model.js';
 import { renderSvg } from '../../../src/stack/ladder-svg.js';
+import { Recorder } from '../../../src/stack/recorder.js';
+import { State } from '../../../src/tcp/state.js';
+import { ACK } from '../../../src/wire/segment.js';
 import { checkMermaid } from '../../support/mermaid.js';
 import { checkXml } from '../../support/xml.js';
 import { Scene } from './scene.js';
+import { connection, segment } from './segments.js';
 
 const joined = (scene: Scene): Ladder => joinLadders(scene.atClient, scene.atServer);
 
@@ -113,6 +117,29 @@ describe('a ladder of two traces', () => {
     expect(renderMermaid(joined(scene))).toMatch(/left-xright: .* len=5/);
   });
 
+  it('shows a segment that was doubled on the way, and finds which of two alike was lost', () => {
+    const doubled = new Scene([], [4]);
+    doubled.open();
+    doubled.client.write('hello');
+    doubled.run(100);
+    const rows = joined(doubled).rows.filter(
+      (row) => row.kind === 'segment' && row.line.length === 5,
+    );
+    expect(rows).toMatchObject([
+      { part: 'whole', lost: 'no', arrival: 25 },
+      { part: 'arrival', arrival: 25, line: { dropped: 'tcpUnacceptableSeq' } },
+    ]);
+    const again = new Scene([4, 5]);
+    again.open();
+    again.client.write('hello');
+    again.run(2_000);
+    const sent = joined(again).rows.filter(
+      (row) => row.kind === 'segment' && row.line.length === 5,
+    );
+    expect(sent).toMatchObject([{ lost: 'yes' }, { lost: 'yes' }, { lost: 'no', arrival: 625 }]);
+    draw(joined(doubled));
+  });
+
   it('has what is on its way when the recording ends', () => {
     const scene = new Scene();
     scene.open();
@@ -167,6 +194,30 @@ describe('a ladder of one trace', () => {
     expect(lost).toMatchObject([{ lost: 'presumed', line: { seq: 1, retransmission: false } }]);
     expect(rows.find((row) => row.line.retransmission)?.line.cause?.name).toBe('fast retransmit');
     expect(draw(scene.atClient)).toContain('(X): presumed lost');
+  });
+
+  it('presumes nothing lost that a SACK named before, or a D-SACK after', () => {
+    const lostIn = (sack: number[], dsack: number[]) => {
+      const recorder = new Recorder();
+      const at = connection(1, State.ESTABLISHED);
+      const send = (seq: number, now: number) =>
+        recorder.sent(segment(false, { flags: ACK, seq, ack: 1, len: 100 }), at, now);
+      const hear = (ack: number, blocks: number[], now: number) => {
+        const fields = { flags: ACK, seq: 1, ack, ...(blocks.length > 0 && { sack: blocks }) };
+        recorder.received(segment(true, fields), at, now);
+      };
+      send(0, 0);
+      send(100, 1);
+      hear(0, sack, 10);
+      send(0, 200);
+      send(100, 201);
+      hear(200, dsack, 210);
+      const { rows } = ladderOf(recorder.find('10.7.0.1', 53122, 80)!);
+      return rows.flatMap((row) => (row.kind === 'segment' && row.lost !== 'no' ? [row.time] : []));
+    };
+    expect(lostIn([], [])).toEqual([0, 1]);
+    expect(lostIn([100, 200], [])).toEqual([0]);
+    expect(lostIn([], [0, 100])).toEqual([1]);
   });
 
   it('says how long an ACK was held, and why what arrived went no further', () => {

@@ -21,13 +21,17 @@ export class Scene {
   readonly #ring = new CaptureRing(1 << 22);
   #packets = 0;
 
-  /** @param lost numbers of packets that are lost, the first is 1 */
-  constructor(lost: readonly number[] = []) {
+  /** @param lost numbers of packets that are lost, the first is 1; of those that come twice */
+  constructor(lost: readonly number[] = [], doubled: readonly number[] = []) {
     const { runtime } = this;
     const [linkA, linkB] = memoryPair({
       runtime,
       delay: 5,
-      onPacket: () => (lost.includes(++this.#packets) ? [] : 0),
+      onPacket: () => {
+        const packet = ++this.#packets;
+        if (lost.includes(packet)) return [];
+        return doubled.includes(packet) ? [0, 0] : 0;
+      },
     });
     const tcp = { windowScale: false, timestamps: false };
     const { a, b } = this.#recorders;
