@@ -17,10 +17,12 @@ import { compileFilter } from '../../src/wire/filter.js';
 import { readCapture } from '../../src/wire/pcap-reader.js';
 import { CapturedPacket, OUTBOUND } from '../../src/wire/pcapng.js';
 import { LinePrinter } from '../../src/wire/print.js';
+import { laddersOfCapture } from '../support/ladders.js';
 import { SEED } from '../support/seed.js';
+import { showOnFailure } from '../support/show-failure.js';
 import { User } from '../support/user.js';
 import { withServe } from './support/namespace.js';
-import { requireCommands, requireTun } from './support/require.js';
+import { requireCommands, requireTun, TOOLS } from './support/require.js';
 import { SERVER } from './support/serving.js';
 
 let dir: string;
@@ -32,7 +34,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** What a tool prints that reads a file. */
 function read(command: string, args: string[]): { lines: string[]; stderr: string } {
-  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+  const env = { ...process.env, PATH: TOOLS, LC_ALL: 'C' };
   const ended = spawnSync(command, args, { encoding: 'utf8', env, maxBuffer: 1e9 });
   expect(ended.status, ended.stderr).toBe(0);
   return { lines: ended.stdout.trimEnd().split('\n'), stderr: ended.stderr };
@@ -108,6 +110,12 @@ function record(
   for (const packet of strangePackets()) ring.packet(packet);
   const path = join(dir, `${seed}.pcapng`);
   writeFileSync(path, ring.file());
+  showOnFailure({
+    title: `two hosts, the network's seed ${seed}`,
+    ladders: () => laddersOfCapture(ring.file()),
+    lines: [],
+    capture: () => ring.file(),
+  });
   return path;
 }
 
