@@ -14,7 +14,7 @@ const listening = server.net.createServer((socket) => {
   socket.once('data', async () => {
     for (let i = 0; i < 5; i++) {
       socket.write(Buffer.alloc(1448));
-      await sleep(5);
+      await sleep(10);
     }
     await sleep(150);
     socket.end();
