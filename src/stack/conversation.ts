@@ -5,21 +5,22 @@ import { formatAddress } from '../wire/ipv4.js';
 import type { Segment } from '../wire/segment.js';
 import {
   ACK,
-  CWR,
-  ECE,
-  FIN,
   MAX_SACK_BLOCKS,
   OPT_MSS,
   OPT_SACK,
   OPT_SACK_PERMITTED,
   OPT_TIMESTAMPS,
   OPT_WINDOW_SCALE,
-  PSH,
   RST,
   SYN,
-  URG,
 } from '../wire/segment.js';
-import type { LadderLine, SegmentLine, Transition, TransitionLine } from './ladder-line.js';
+import {
+  flagNames,
+  type LadderLine,
+  type SegmentLine,
+  type Transition,
+  type TransitionLine,
+} from './ladder-line.js';
 
 /** Where each number of a segment stands within its row. */
 const enum Column {
@@ -54,6 +55,8 @@ const DELAYED_ACK = 3;
 
 /** What comes so long after later octets was sent again; before that it was only overtaken. */
 const REORDERING_MS = 3;
+/** Segments among which those octets are looked for. */
+const LOOK_BACK = 4096;
 
 /** Rows there is room for at first. */
 const FIRST_ROWS = 64;
@@ -101,9 +104,8 @@ export class Conversation {
   /** Initial sequence numbers and window shifts, [ours, the peer's]; a shift of -1 was not offered. */
   readonly #base = new Int32Array(2);
   readonly #based = [false, false];
-  /** Just after the highest octet that each side has sent, and when it did. */
+  /** Just after the highest octet that each side has sent. */
   readonly #sentTo = new Int32Array(2);
-  readonly #sentAt = new Float64Array(2);
   readonly #shift = new Int32Array(2);
   /** When each timer was set. */
   readonly #armed = new Float64Array(TIMERS.length).fill(Number.NaN);
@@ -349,27 +351,28 @@ export class Conversation {
     const end = (segment.seq + segment.segLen) | 0;
     if (((end - this.#sentTo[side]!) | 0) > 0) {
       this.#sentTo[side] = end;
-      this.#sentAt[side] = now;
       return false;
     }
-    if (side === 0 && this.traced) return true;
-    return now - this.#sentAt[side]! >= REORDERING_MS || this.#isRepeated(segment.seq, side);
+    return (side === 0 && this.traced) || this.#isLate(segment.seq, side, now);
   }
 
-  /** A segment that is remembered has the octet. */
-  #isRepeated(seq: number, side: 0 | 1): boolean {
+  /** The octet has come before, or later ones have {@link REORDERING_MS} ago. */
+  #isLate(seq: number, side: 0 | 1, now: number): boolean {
     const rows = this.#rows;
-    const kept = Math.min(this.count, this.#capacity);
-    const current = this.#slot(this.count);
-    for (let slot = 0; slot < kept; slot++) {
+    let first = now;
+    const oldest = Math.max(0, this.count - Math.min(this.#capacity - HEAD, LOOK_BACK));
+    for (let index = this.count - 1; index >= oldest; index--) {
+      const slot = this.#slot(index);
       const row = slot * Column.COUNT;
-      if (slot === current || rows[row + Column.SENT] === side) continue;
+      if (rows[row + Column.SENT] === side) continue;
       const flags = rows[row + Column.FLAGS]!;
       const length = rows[row + Column.LENGTH]! + ((flags >> 1) & 1) + (flags & 1);
+      if (length === 0) continue;
       const into = (seq - rows[row + Column.SEQ]!) | 0;
       if (into >= 0 && into < length) return true;
+      if (into < 0) first = this.#times[slot]!;
     }
-    return false;
+    return now - first >= REORDERING_MS;
   }
 
   #learn(segment: Segment, side: 0 | 1): void {
@@ -468,23 +471,6 @@ export class Conversation {
     for (const [left, right] of this.#sackOf(row, base)) words.push(`sack ${left}-${right}`);
     return words.join(',');
   }
-}
-
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
-  [SYN, 'SYN'],
-  [FIN, 'FIN'],
-  [RST, 'RST'],
-  [PSH, 'PSH'],
-  [ACK, 'ACK'],
-  [URG, 'URG'],
-  [ECE, 'ECE'],
-  [CWR, 'CWR'],
-];
-
-function flagNames(bits: number): string {
-  return FLAG_NAMES.filter(([bit]) => (bits & bit) !== 0)
-    .map(([, name]) => name)
-    .join(' ');
 }
 
 /** What is finer is noise. */

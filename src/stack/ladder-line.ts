@@ -1,5 +1,6 @@
 import type { StateName } from '../tcp/state.js';
 import type { RetransmitCause, TimerName } from '../tcp/trace.js';
+import { ACK, CWR, ECE, FIN, PSH, RST, SYN, URG } from '../wire/segment.js';
 
 export interface Transition {
   from: StateName;
@@ -74,3 +75,21 @@ export interface GapLine {
 }
 
 export type LadderLine = SegmentLine | TransitionLine | TimerLine | GapLine;
+
+const FLAG_NAMES: readonly (readonly [number, string])[] = [
+  [SYN, 'SYN'],
+  [FIN, 'FIN'],
+  [RST, 'RST'],
+  [PSH, 'PSH'],
+  [ACK, 'ACK'],
+  [URG, 'URG'],
+  [ECE, 'ECE'],
+  [CWR, 'CWR'],
+];
+
+/** `SYN ACK`. */
+export function flagNames(bits: number): string {
+  return FLAG_NAMES.filter(([bit]) => (bits & bit) !== 0)
+    .map(([, name]) => name)
+    .join(' ');
+}
