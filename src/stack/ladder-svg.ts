@@ -136,6 +136,10 @@ interface Turn {
   to: StateName | null;
 }
 
+type Spot = readonly [x: number, y: number];
+/** Where a part of the way of a segment lies behind it, from 0 to 1. */
+type Along = (part: number) => Spot;
+
 class Drawing {
   readonly #ladder: Ladder;
   /** The lifelines lie below everything else. */
@@ -195,26 +199,31 @@ class Drawing {
   #segment(row: SegmentRow, { y1, y2, crossed }: Placed): void {
     const from: Side = row.to === 'left' ? 'right' : 'left';
     const [x1, x2] = [X[from], X[row.to]];
-    const at = (part: number) => [x1 + (x2 - x1) * part, y1 + (y2 - y1) * part] as const;
-    const lost = row.lost !== 'no';
-    const bad = lost || row.line.flags.includes('RST') || row.line.dropped !== null;
-    const colour = bad ? 'bad' : `from-${from}`;
-    const start = row.part === 'arrival' ? at(0.5) : [x1, y1];
-    const end = lost ? at(LOST_AT) : row.part === 'departure' ? at(0.5) : at(1);
-    this.#line(colour, start, end);
-    if (lost) this.#cross(end[0], end[1], row.lost === 'presumed');
-    else if (row.part === 'departure') this.#line(`${colour} way`, end, at(1));
-    else this.#point(colour, end, from);
-    if (row.part === 'arrival') this.#line(`${colour} way`, at(0), start);
+    const at: Along = (part) => [x1 + (x2 - x1) * part, y1 + (y2 - y1) * part];
     const angle = (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
-    const upright = from === 'left' ? angle : angle - 180;
+    const bad = row.lost !== 'no' || row.line.flags.includes('RST') || row.line.dropped !== null;
+    this.#arrow(row, at, angle, bad ? 'bad' : `from-${from}`);
     const text = segmentText(row.line, crossed ? ROOM_CROSSED : ROOM);
     const half = (text.length * LETTER) / 2 / Math.abs(x2 - x1);
     const [x, y] = at(crossed ? half + 0.03 : 0.5);
-    this.#label(x, y - 5, text, upright, bad);
+    this.#label(x, y - 5, text, from === 'left' ? angle : angle - 180, bad);
     const clock = this.#clock;
     if (row.part !== 'arrival') this.#time(clock ?? from, clock === row.to ? y2 : y1, row.time);
     if (row.arrival !== null) this.#time(row.to, y2, row.arrival);
+  }
+
+  /** Dotted where it is not known to have been. */
+  #arrow({ lost, part }: SegmentRow, at: Along, angle: number, colour: string): void {
+    if (lost !== 'no') {
+      this.#line(colour, at(0), at(LOST_AT));
+      this.#cross(at(LOST_AT), lost === 'presumed');
+      return;
+    }
+    const [seenFrom, seenTo] = [part === 'arrival' ? 0.5 : 0, part === 'departure' ? 0.5 : 1];
+    if (seenFrom > 0) this.#line(`${colour} way`, at(0), at(seenFrom));
+    this.#line(colour, at(seenFrom), at(seenTo));
+    if (seenTo < 1) this.#line(`${colour} way`, at(seenTo), at(1));
+    else this.#point(colour, at(1), angle);
   }
 
   #note({ side, text, time }: NoteRow, y: number): void {
@@ -259,31 +268,24 @@ class Drawing {
     this.#text(x as number, y + 4, formatTime(ms), 'time', anchor as string);
   }
 
-  #line(kind: string, [x1, y1]: readonly number[], [x2, y2]: readonly number[]): void {
+  #line(kind: string, [x1, y1]: Spot, [x2, y2]: Spot): void {
     this.#above.push(
-      `<line class="${kind}" x1="${round(x1!)}" y1="${round(y1!)}" x2="${round(x2!)}" y2="${round(y2!)}"/>`,
+      `<line class="${kind}" x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}"/>`,
     );
   }
 
   /** The point of an arrow. */
-  #point(kind: string, [x, y]: readonly number[], from: Side): void {
-    const back = from === 'left' ? -9 : 9;
-    const tip = from === 'left' ? x! - 3 : x! + 3;
-    this.#above.push(
-      `<path class="${kind}" d="M${tip + back} ${y! - 5.2}L${tip} ${y}L${tip + back} ${y! + 4.6}"/>`,
-    );
+  #point(kind: string, [x, y]: Spot, angle: number): void {
+    const place = `translate(${round(x)} ${round(y)}) rotate(${round(angle)})`;
+    this.#above.push(`<path class="${kind}" transform="${place}" d="M-12 -5L-3 0L-12 5"/>`);
   }
 
-  #cross(x: number, y: number, presumed: boolean): void {
-    const [cx, cy] = [round(x), round(y)];
-    this.#above.push(
-      `<path class="bad" d="M${cx - 6} ${cy - 6}L${cx + 6} ${cy + 6}M${cx - 6} ${cy + 6}L${cx + 6} ${cy - 6}"/>`,
-    );
-    if (presumed) {
-      this.#above.push(
-        `<circle class="pill bad inferred" cx="${cx}" cy="${cy}" r="10" fill-opacity="0"/>`,
-      );
-    }
+  #cross([x, y]: Spot, presumed: boolean): void {
+    const place = `translate(${round(x)} ${round(y)})`;
+    this.#above.push(`<path class="bad" transform="${place}" d="M-6 -6L6 6M-6 6L6 -6"/>`);
+    if (!presumed) return;
+    const shape = 'r="10" fill-opacity="0"';
+    this.#above.push(`<circle class="pill bad inferred" transform="${place}" ${shape}/>`);
   }
 
   #label(x: number, y: number, text: string, angle: number, bad: boolean): void {
