@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../../src/base/random.js';
 import { conversationsIn } from '../../../src/stack/captured-conversations.js';
 import type { Conversation } from '../../../src/stack/conversation.js';
 import { renderLadder } from '../../../src/stack/ladder.js';
@@ -10,6 +11,7 @@ import { Recorder } from '../../../src/stack/recorder.js';
 import { State } from '../../../src/tcp/state.js';
 import { ACK } from '../../../src/wire/segment.js';
 import { checkMermaid } from '../../support/mermaid.js';
+import { SEED } from '../../support/seed.js';
 import { checkXml } from '../../support/xml.js';
 import { Scene } from './scene.js';
 import { connection, segment } from './segments.js';
@@ -278,6 +280,31 @@ describe('a ladder of a capture', () => {
       ['SYN_SENT | ', 'CLOSED | '],
       ['SYN_SENT | ', 'CLOSED | '],
     ]);
+  });
+
+  it('draws whatever a capture may contain', () => {
+    const scene = new Scene([4, 9]);
+    scene.open();
+    scene.client.write(Buffer.alloc(9_000));
+    scene.run(1_000);
+    scene.client.end();
+    scene.run(1_000);
+    const random = new Random(SEED);
+    const packets = [...scene.packets()];
+    for (let round = 0; round < 100; round++) {
+      const changed = packets.flatMap((packet) => {
+        const bytes = packet.bytes.slice(0, packet.bytes.length - (random.int(9) === 0 ? 7 : 0));
+        // The TCP header: sequence numbers, flags, options. The checksum is nobody's concern here.
+        bytes[24 + random.int(30)] = random.int(256);
+        const one = { ...packet, bytes };
+        return [[], [one], [one], [one, one]][random.int(4)]!;
+      });
+      for (const conversation of conversationsIn(changed)) {
+        checkMermaid(renderMermaid(conversation));
+        checkXml(renderSvg(conversation));
+        expect(renderLadder(conversation)).not.toMatch(/undefined|NaN/);
+      }
+    }
   });
 
   it('leaves out what is no segment', () => {
