@@ -34,8 +34,15 @@ export function drawingFrom(values: Record<Drawing, boolean>): Drawing | null {
 /**
  * Draws what a capture file has. Mermaid and SVG are one document each, so of one conversation.
  * @returns the exit code
+ * @throws UsageError without a file
  */
-export function drawCapture(io: Io, path: string, filter: PacketFilter, as: Drawing): number {
+export function drawCapture(
+  io: Io,
+  path: string | undefined,
+  filter: PacketFilter,
+  as: Drawing,
+): number {
+  if (path === undefined) throw new UsageError(`--${as} draws a file: give it with -r FILE`);
   const conversations = conversationsIn(filtered(path, filter));
   const [first] = conversations;
   if (first === undefined) {
