@@ -14,7 +14,7 @@ const RECOVERS_IN = 240_000;
  *
  * - in order, with everything read that the other wrote;
  * - ETIMEDOUT, when for R2 or longer nothing came through in one direction, or only what is short, or
- *   nothing new was acknowledged on a path that loses packets at random;
+ *   nothing new was acknowledged on a path that loses packets by chance or by rule;
  * - ECONNRESET, when the other has aborted, closed without reading on, given up before, or when the
  *   ACK of the last FIN took longer than the other's TIME-WAIT.
  *
@@ -69,7 +69,7 @@ function judgeEnd(
       const quiet = closedAt - (isSyn ? 0 : side.quietSince);
       if (quiet >= (isSyn ? R2_SYN : R2) || mayLoseLongPackets(play.schedule)) return null;
       const stuck = closedAt - side.station.watch.ackedAt;
-      if (!isSyn && stuck >= R2 && losesAtRandom(play.schedule, closedAt)) return null;
+      if (!isSyn && stuck >= R2 && losesOneByOne(play.schedule, closedAt)) return null;
       return `${name} timed out at ${closedAt} ms, after only ${quiet} ms of silence`;
     }
     case 'ECONNRESET':
@@ -103,8 +103,11 @@ function mayLoseLongPackets({ up, down, changes }: Schedule): boolean {
   return isSmall && states.some((faults) => faults.icmp === false);
 }
 
-/** Packets are lost one by one, so that with bad luck those of one segment all are. */
-function losesAtRandom({ up, down, changes, healsAt }: Schedule, at: number): boolean {
+/** Packets are lost one by one, so that with bad luck, or by rule, those of one segment all are. */
+function losesOneByOne(schedule: Schedule, at: number): boolean {
+  const { up, down, changes, healsAt, rules } = schedule;
+  // Rules do not heal.
+  if (rules.some(({ action = 'drop' }) => action === 'drop' || action === 'corrupt')) return true;
   if (healsAt !== null && at > healsAt + RECOVERS_IN) return false;
   const states = [up, down, ...changes.map((change) => change.faults)];
   return states.some(({ loss, corrupt, burstLoss }) => loss || corrupt || burstLoss);
