@@ -1,5 +1,5 @@
 export type { Counters, CountersSnapshot } from './base/counters.js';
-export type { CaptureOptions } from './link/capture.js';
+export type { CaptureOptions, TapOptions } from './link/capture.js';
 export { CaptureLink, captureLink } from './link/capture.js';
 export type { CaptureFileOptions } from './link/capture-file.js';
 export { CaptureFile } from './link/capture-file.js';
@@ -7,6 +7,16 @@ export { CaptureRing } from './link/capture-ring.js';
 export type { CaptureSink } from './link/capture-sink.js';
 export type { DuplexLinkOptions } from './link/duplex.js';
 export { DuplexLink, duplexLink } from './link/duplex.js';
+export type { FaultChange, FaultsOptions } from './link/faults.js';
+export { FaultsLink, faultsLink } from './link/faults.js';
+export type { FaultReason, PathCounters } from './link/faults-counters.js';
+export type {
+  BottleneckQueue,
+  GilbertElliott,
+  PathFaults,
+  Reordering,
+} from './link/faults-options.js';
+export type { FaultAction, FaultDirection, FaultPacket, FaultRule } from './link/faults-rules.js';
 export type { Link, LinkReceiver } from './link/link.js';
 export type { MemoryPairOptions } from './link/memory.js';
 export { loopbackLink, MemoryLink, memoryPair } from './link/memory.js';
@@ -37,6 +47,7 @@ export {
 export type { Alarm, Holder, Runtime } from './runtime/runtime.js';
 export { systemRuntime } from './runtime/system.js';
 export { VirtualRuntime } from './runtime/virtual.js';
+export { conversationsIn } from './stack/captured-conversations.js';
 export type {
   Connection,
   ConnectionErrorCode,
@@ -51,9 +62,35 @@ export type {
   TimeWaitInfo,
   Transport,
 } from './stack/connection.js';
+export type { Conversation } from './stack/conversation.js';
 export { EventTrace, type EventTraceOptions } from './stack/event-trace.js';
 export type { HostOptions } from './stack/host.js';
 export { Host } from './stack/host.js';
+export type { LadderOptions } from './stack/ladder.js';
+export { LadderPrinter, renderLadder } from './stack/ladder.js';
+export { joinLadders } from './stack/ladder-join.js';
+export type {
+  GapLine,
+  LadderLine,
+  SegmentLine,
+  TimerLine,
+  Transition,
+  TransitionLine,
+} from './stack/ladder-line.js';
+export { renderMermaid } from './stack/ladder-mermaid.js';
+export type {
+  Ladder,
+  LadderEnd,
+  LadderRow,
+  NoteRow,
+  SegmentRow,
+  Side,
+} from './stack/ladder-model.js';
+export { ladderOf } from './stack/ladder-model.js';
+export type { SvgOptions } from './stack/ladder-svg.js';
+export { renderSvg } from './stack/ladder-svg.js';
+export type { RecorderOptions } from './stack/recorder.js';
+export { Recorder } from './stack/recorder.js';
 export {
   describeEvent,
   type EventConnection,

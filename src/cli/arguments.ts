@@ -51,6 +51,13 @@ export function seconds(text: string, what: string): number {
   return value * 1000;
 }
 
+/** `--interval`, the time between two looks at a stack, as ms. */
+export function lookInterval(text: string): number {
+  const interval = seconds(text, '--interval');
+  if (interval < 100 || interval > 60_000) throw new UsageError('--interval must be 0.1 to 60');
+  return interval;
+}
+
 /** The options of every command that brings up a device. */
 export const HOST_OPTIONS = {
   host: { type: 'string', default: '10.7.0.1/24' },

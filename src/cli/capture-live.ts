@@ -20,12 +20,9 @@ export async function captureLive(
   const stream = client.stream('capture', request);
   const live = new LiveCapture(io, output);
   output.onFailure = () => stream.stop();
+  let asked = false;
   try {
-    const asked = await follow(io, stream, (heard) => live.hear(heard));
-    const full = stream.ended?.done.captured === request.count;
-    if (output.failed) return 1;
-    if (asked || full) return 0;
-    throw new Error('the stack has ended');
+    asked = await follow(io, stream, (heard) => live.hear(heard));
   } catch (error) {
     throw asUsageError(error);
   } finally {
@@ -33,6 +30,11 @@ export async function captureLive(
     await output.finish();
     live.report(stream.ended?.lost);
   }
+  if (output.failed) return 1;
+  if (!asked && stream.ended?.done.captured !== request.count) {
+    throw new Error('the stack has ended');
+  }
+  return 0;
 }
 
 function asUsageError(error: unknown): unknown {

@@ -11,6 +11,7 @@ import {
 import { LinePrinter } from '../wire/print.js';
 import { written } from './follow.js';
 import type { Terminal } from './io.js';
+import { secondsSince1970, type Timestamp, timestampFor } from './timestamp.js';
 
 /** Where `tuntcp capture` puts packets. */
 export interface PacketOutput {
@@ -45,20 +46,20 @@ export class LineOutput implements PacketOutput {
   readonly #to: Terminal;
   readonly #options: LineOptions;
   readonly #printer: LinePrinter;
-  readonly #time: (time: bigint) => string;
+  readonly #timestamp: Timestamp;
 
   constructor(to: Terminal, options: LineOptions) {
     this.#to = to;
     this.#options = options;
     this.#printer = new LinePrinter({ absolute: options.absolute });
-    this.#time = TIMES[options.time] ?? secondsSince1970;
+    this.#timestamp = timestampFor(options.time);
   }
 
   begin(): void {}
 
   packet(packet: ReadPacket): Promise<void> | undefined {
     const line = this.#printer.line(packet.bytes);
-    let text = this.#time(packet.time) + line;
+    let text = this.#timestamp(packet.time) + line;
     if (this.#options.verbose && packet.comment !== null) text += ` (${packet.comment})`;
     if (this.#options.json) text = asJson(packet, line);
     return written(this.#to, `${text}\n`);
@@ -156,29 +157,10 @@ const DIRECTIONS = [null, 'in', 'out', null];
 
 function asJson(packet: ReadPacket, line: string): string {
   return JSON.stringify({
-    time: secondsSince1970(packet.time).trimEnd(),
+    time: secondsSince1970(packet.time),
     direction: DIRECTIONS[packet.direction],
     length: packet.originalLength,
     line,
     comment: packet.comment,
   });
 }
-
-function secondsSince1970(time: bigint): string {
-  return `${time / 1_000_000_000n}.${microseconds(time)} `;
-}
-
-function timeOfDay(time: bigint): string {
-  const date = new Date(Number(time / 1_000_000n));
-  const parts = [date.getHours(), date.getMinutes(), date.getSeconds()];
-  const text = parts.map((part) => String(part).padStart(2, '0')).join(':');
-  return `${text}.${microseconds(time)} `;
-}
-
-/** Cut off, not rounded, as tcpdump does. */
-function microseconds(time: bigint): string {
-  return String((time % 1_000_000_000n) / 1000n).padStart(6, '0');
-}
-
-/** By how often `-t` was given. */
-const TIMES: readonly ((time: bigint) => string)[] = [timeOfDay, () => '', secondsSince1970];

@@ -39,6 +39,15 @@ export class Ending {
     return this.#over;
   }
 
+  /** Settles with `task`, or when it is over. */
+  async unless(task: Promise<void> | undefined): Promise<void> {
+    if (task === undefined || this.#over) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#wake = resolve;
+      task.then(resolve, reject);
+    });
+  }
+
   /** Calls `look` after every `ms` until it is over. Rejects when `look` does. */
   async every(ms: number, look: () => Promise<void>): Promise<void> {
     while (!(await this.wait(ms))) await look();

@@ -17,20 +17,28 @@ export async function follow<K extends keyof Streams>(
 ): Promise<boolean> {
   let asked = false;
   let late: NodeJS.Timeout | undefined;
-  let giveUp: (stuck: true) => void = () => {};
-  const stuck = new Promise<true>((resolve) => {
-    giveUp = resolve;
-  });
+  let stuck = false;
+  let wake = () => {};
+  const giveUp = () => {
+    stuck = true;
+    wake();
+  };
   const release = io.onStop((reason) => {
     stream.stop();
-    if (asked || reason === 'EPIPE') giveUp(true);
-    else late = setTimeout(giveUp, PATIENCE, true);
+    if (asked || reason === 'EPIPE') giveUp();
+    else late = setTimeout(giveUp, PATIENCE);
     asked = true;
   });
   try {
     for await (const heard of stream) {
       const taken = hear(heard);
-      if (taken !== undefined && (await Promise.race([taken, stuck])) === true) break;
+      if (taken === undefined) continue;
+      await new Promise<void>((resolve, reject) => {
+        wake = resolve;
+        taken.then(resolve, reject);
+        if (stuck) resolve();
+      });
+      if (stuck) break;
     }
     return asked;
   } finally {

@@ -17,7 +17,9 @@ import { compileFilter } from '../../src/wire/filter.js';
 import { readCapture } from '../../src/wire/pcap-reader.js';
 import { CapturedPacket, OUTBOUND } from '../../src/wire/pcapng.js';
 import { LinePrinter } from '../../src/wire/print.js';
+import { laddersOfCapture } from '../support/ladders.js';
 import { SEED } from '../support/seed.js';
+import { showOnFailure } from '../support/show-failure.js';
 import { User } from '../support/user.js';
 import { withServe } from './support/namespace.js';
 import { requireCommands, requireTun, TOOLS } from './support/require.js';
@@ -108,6 +110,12 @@ function record(
   for (const packet of strangePackets()) ring.packet(packet);
   const path = join(dir, `${seed}.pcapng`);
   writeFileSync(path, ring.file());
+  showOnFailure({
+    title: `two hosts, the network's seed ${seed}`,
+    ladders: () => laddersOfCapture(ring.file()),
+    lines: [],
+    capture: () => ring.file(),
+  });
   return path;
 }
 

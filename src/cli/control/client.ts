@@ -19,6 +19,7 @@ export class ControlClient {
   readonly #patience: number;
   #lastId = 0;
   #stream: ControlStream<keyof Streams> | null = null;
+  #streamId = 0;
   #chunks: string[] = [];
   #length = 0;
 
@@ -82,6 +83,7 @@ export class ControlClient {
     };
     const stream = new ControlStream<K>(wire, this.#patience);
     this.#stream = stream as unknown as ControlStream<keyof Streams>;
+    this.#streamId = id;
     if (socket.destroyed) this.#fail(new Error('the stack has ended'));
     else say({ id, ask: what, with: options });
     return stream;
@@ -121,8 +123,17 @@ export class ControlClient {
     }
     if ('answer' in reply) this.#waiting.get(reply.id)?.resolve(reply.answer);
     else if ('error' in reply) this.#refused(reply);
-    else if ('done' in reply) this.#stream?.ends(reply as Done<keyof Streams>);
-    else this.#stream?.hears(reply as Heard<keyof Streams>);
+    else if (reply.id === this.#streamId) this.#streamed(reply);
+  }
+
+  #streamed(reply: Extract<ControlReply, { item: unknown } | { lost: number }>): void {
+    if ('done' in reply) {
+      const { done, lost } = reply as Done<keyof Streams>;
+      this.#stream?.ends({ done, lost });
+      return;
+    }
+    const heard = 'item' in reply ? { item: reply.item } : { lost: reply.lost };
+    this.#stream?.hears(heard as Heard<keyof Streams>);
   }
 
   #refused({ id, error: message, code }: { id: number | null; error: string; code?: string }) {

@@ -1,5 +1,6 @@
 import type { CountersSnapshot } from '../../base/counters.js';
 import type { SocketInfo } from '../../stack/connection.js';
+import type { TraceEvent } from '../../stack/trace-event.js';
 
 /**
  * A control socket carries one JSON object per line. A request is `{"id": 1, "ask": "sockets"}`, its
@@ -41,6 +42,7 @@ export interface Answers {
 /** What can be asked that is answered with a stream. */
 export interface Streams {
   capture: { with: CaptureRequest; item: CaptureItem; done: CaptureEnd };
+  trace: { with: TraceRequest; item: TraceItem; done: TraceEnd };
 }
 
 export interface Identity {
@@ -60,11 +62,11 @@ export interface SocketList {
 
 export interface CaptureRequest {
   /** For `compileFilter`. */
-  filter?: string;
+  filter?: string | undefined;
   /** Most bytes of each packet, 1 to 262,144. */
-  snaplen?: number;
+  snaplen?: number | undefined;
   /** The stream ends after so many packets. */
-  count?: number;
+  count?: number | undefined;
 }
 
 /**
@@ -76,4 +78,26 @@ export type CaptureItem = { device: string; snaplen: number } | string;
 export interface CaptureEnd {
   /** Packets that were sent. */
   captured: number;
+}
+
+export interface TraceRequest {
+  /** Of `TRACE_EVENT_TYPES`; all unless given. */
+  types?: string[] | undefined;
+  /** At either end. */
+  port?: number | undefined;
+  /** The peer's address. */
+  host?: string | undefined;
+  /** The stream ends after so many events. */
+  count?: number | undefined;
+}
+
+/**
+ * The first item says of what, and how many ms after 1970 the stack's time begins. The others are
+ * events; what is lost is counted in these.
+ */
+export type TraceItem = { device: string; epoch: number } | TraceEvent[];
+
+export interface TraceEnd {
+  /** Events that were sent. */
+  events: number;
 }

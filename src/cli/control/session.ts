@@ -92,9 +92,12 @@ export class Session {
     }
     const request = readRequest(line);
     if (request === null) this.#cutOff(REQUEST_FORM);
-    // The stream had ended before the client knew.
-    else if ('stop' in request) setImmediate(this.#next);
-    else this.#answer(request);
+    else if ('ask' in request) this.#answer(request);
+    else {
+      // A stop: the stream had ended before the client knew.
+      this.#busy = true;
+      setImmediate(this.#next);
+    }
   }
 
   /** The next line of the input, or null when there is none yet or it is too long. */

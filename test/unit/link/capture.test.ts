@@ -116,12 +116,13 @@ describe('captureLink', () => {
     expect(packets.every(({ comment }) => comment === null)).toBe(true);
   });
 
-  it('has packets in as they came, whatever the receiver does to the bytes', () => {
+  it('has packets in as they came, whatever is done to the bytes once they are judged', () => {
     const { runtime, a, b, read } = wires();
     const receiver = new Receiver();
     receiver.onBatch = (batch: RxBatch) => {
-      batch.bytes.fill(0);
       batch.drop[1] = Drop.IP_TTL;
+      batch.onJudged?.();
+      batch.bytes.fill(0);
       a.send(batchOf([packetOf('answer')]));
     };
     a.open(receiver);
