@@ -9,6 +9,13 @@ export interface ServerHandleOwner {
   _onConnection(handle: Handle): void;
 }
 
+/** As in Node, an accepted connection belongs to no async context; its 'connection' event does. */
+const NOBODY = new AsyncResource('TUNTCPACCEPT');
+
+function newHandle(transport: Transport): Handle {
+  return new Handle(transport);
+}
+
 const RESOLVED = Promise.resolve();
 
 /**
@@ -51,11 +58,9 @@ export class ServerHandle extends AsyncResource {
   }
 
   #accept(connection: Connection): Handle {
-    return this.runInAsyncScope(() => {
-      const handle = new Handle(this.transport);
-      handle.accept(connection, this.#complete);
-      return handle;
-    });
+    const handle = NOBODY.runInAsyncScope(newHandle, null, this.transport);
+    handle.accept(connection, this.#complete);
+    return handle;
   }
 
   readonly #complete = (handle: Handle): void => {

@@ -313,8 +313,8 @@ describe('the code of the user', () => {
       'connect client',
       'connection server',
       'end client',
-      'peer data server',
-      'peer end server',
+      'peer data undefined',
+      'peer end undefined',
     ]);
   });
 
