@@ -3,6 +3,7 @@ import type { Connection, Listener, Transport } from '../stack/connection.js';
 import { codeOf } from './errors.js';
 import { Handle, rethrow, type SocketName } from './handle.js';
 import { ipv4Of, ipv6Error } from './ipv6.js';
+import { listenPath, type PathOptions } from './pipe.js';
 
 /** What a handle tells the server that it belongs to. */
 export interface ServerHandleOwner {
@@ -27,6 +28,8 @@ export class ServerHandle extends AsyncResource {
   /** No file descriptor of the kernel's. */
   readonly fd = -1;
   readonly transport: Transport;
+  /** A Unix domain socket of the kernel's. */
+  isPipe = false;
   #listener: Listener | null = null;
   #referenced = true;
   #held = false;
@@ -57,8 +60,17 @@ export class ServerHandle extends AsyncResource {
     return null;
   }
 
+  /** Listens on a Unix domain socket; false when it cannot, and `failed` hears the code later. */
+  listenPath(options: PathOptions, failed: (code: string) => void): boolean {
+    this.isPipe = true;
+    this.#listener = listenPath(options, (connection) => this.#accept(connection), failed);
+    this.#updateHold();
+    return this.#listener !== null;
+  }
+
   #accept(connection: Connection): Handle {
     const handle = NOBODY.runInAsyncScope(newHandle, null, this.transport);
+    handle.isPipe = this.isPipe;
     handle.accept(connection, this.#complete);
     return handle;
   }
@@ -89,7 +101,7 @@ export class ServerHandle extends AsyncResource {
   }
 
   getsockname(out: SocketName): void {
-    if (this.#listener === null) return;
+    if (this.#listener === null || this.isPipe) return;
     out.address = this.#listener.address;
     out.family = 'IPv4';
     out.port = this.#listener.port;

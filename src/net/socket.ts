@@ -6,13 +6,13 @@ import type { ConnectionErrorCode, Transport } from '../stack/connection.js';
 import { clientSocket } from './channels.js';
 import type { AutoSelectFamily, ConnectArguments } from './connect-options.js';
 import { normalizeArguments } from './connect-options.js';
-import { lookupAndConnect } from './connecting.js';
+import { connectToPath, lookupAndConnect } from './connecting.js';
 import { type Chunk, Endpoint } from './endpoint.js';
 import {
   closedBeforeConnection,
   endedByPeer,
   errnoException,
-  hostPortException,
+  invalidHandleType,
   missingArgs,
   socketClosed,
 } from './errors.js';
@@ -26,7 +26,6 @@ import type { SocketOptions } from './socket-options.js';
 import { checkBlockList, refuseForeign, refuseUnsupported } from './socket-options.js';
 import {
   validateAbortSignal,
-  validateCleanString,
   validateDuration,
   validateFunction,
   validateInt32,
@@ -199,7 +198,7 @@ export class Socket extends Endpoint implements HandleOwner {
     if (!this._handle) this.#newHandle();
     this._unrefTimer();
     this.connecting = true;
-    if (options.path) this.#connectPath(options.path);
+    if (options.path) connectToPath(this, options.path);
     else lookupAndConnect(this, options, this._autoSelectFamily);
     return this;
   }
@@ -214,11 +213,6 @@ export class Socket extends Endpoint implements HandleOwner {
   _replaceHandle(): void {
     this._handle?.close();
     this.#newHandle();
-  }
-
-  #connectPath(path: string): void {
-    validateCleanString(path, 'options.path');
-    process.nextTick(() => this.destroy(hostPortException('ENOTSUP', 'connect', path)));
   }
 
   /** @internal */
@@ -367,6 +361,7 @@ export class Socket extends Endpoint implements HandleOwner {
 
   /** Ends the connection with RST. */
   resetAndDestroy(): this {
+    if (this._handle?.isPipe) throw invalidHandleType();
     if (!this._handle) this.destroy(socketClosed());
     else if (this.connecting) this.once('connect', () => this._reset());
     else this._reset();
