@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Connection, Listener, Transport } from '../stack/connection.js';
+import { closings } from './closing.js';
 import { codeOf } from './errors.js';
 import { Handle, rethrow, type SocketName } from './handle.js';
 import { ipv4Of, ipv6Error } from './ipv6.js';
@@ -107,14 +108,14 @@ export class ServerHandle extends AsyncResource {
     out.port = this.#listener.port;
   }
 
-  /** Stops listening; `done` is called in a later turn. */
+  /** Stops listening; `done` is called later. */
   close(done?: () => void): void {
     this.#listener?.close();
     this.#listener = null;
     this.owner = null;
     for (const handle of this.#ready.splice(0)) handle.reset();
     this.#updateHold();
-    if (done !== undefined) this.transport.runtime.yield(done);
+    if (done !== undefined) closings(this.transport.runtime).add(done);
   }
 
   ref(): void {

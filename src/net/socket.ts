@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { BlockList } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
-import { Duplex } from 'node:stream';
+import { addAbortSignal, Duplex } from 'node:stream';
 import type { ConnectionErrorCode, Transport } from '../stack/connection.js';
 import { clientSocket } from './channels.js';
 import type { AutoSelectFamily, ConnectArguments } from './connect-options.js';
@@ -12,6 +12,7 @@ import {
   closedBeforeConnection,
   endedByPeer,
   errnoException,
+  invalidArgType,
   invalidHandleType,
   missingArgs,
   socketClosed,
@@ -118,7 +119,10 @@ export class Socket extends Endpoint implements HandleOwner {
       emitClose: false,
       autoDestroy: true,
       decodeStrings: false,
+      // Below, when there is a socket that can be destroyed.
+      signal: undefined,
     });
+    if (given.signal) addAbortSignal(given.signal, this);
     refuseForeign(given, (handle) => handle instanceof Handle);
     this.#noDelay = Boolean(given.noDelay);
     this.#keepAlive = Boolean(given.keepAlive);
@@ -467,6 +471,7 @@ export class Socket extends Endpoint implements HandleOwner {
 
   /** Remembers the eight bits of IPv4's type of service; packets go out with 0. */
   setTypeOfService(tos: number): this {
+    if (Number.isNaN(tos)) throw invalidArgType('tos', 'of type number', tos);
     this.#typeOfService = validateInt32(tos, 'tos', 0, 255);
     return this;
   }
