@@ -109,6 +109,7 @@ function connectionWords(info: ConnectionInfo): string[] {
     info.srtt !== null && `send ${bitRate((info.cwnd * 8000) / info.srtt)}`,
     info.lastSent !== null && `lastsnd:${Math.round(info.lastSent)}`,
     info.lastReceived !== null && `lastrcv:${Math.round(info.lastReceived)}`,
+    info.deliveryRate > 0 && `delivery_rate ${bitRate(info.deliveryRate * 8)}`,
     ...positive([
       ['unacked', Math.ceil(info.flight / info.sndMss)],
       ['retrans', info.retransmits],

@@ -129,6 +129,8 @@ export interface ConnectionInfo {
   bytesRetransmitted: number;
   bytesAcked: number;
   bytesReceived: number;
+  /** Bytes per second that the peer acknowledged of late; 0 before the first measure. */
+  deliveryRate: number;
   segmentsSent: number;
   segmentsReceived: number;
   /** Segments retransmitted in the connection's life. */

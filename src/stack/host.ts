@@ -29,6 +29,7 @@ import { formatMetrics } from './metrics.js';
 import { randomWords } from './random-words.js';
 import { connectionInfo, listenerInfo, timeWaitInfo } from './socket-info.js';
 import { TcpService } from './tcp-service.js';
+import { joinTraces } from './traces.js';
 
 export interface HostOptions {
   runtime: Runtime;
@@ -41,8 +42,13 @@ export interface HostOptions {
   /** Take every datagram that arrives, whatever its destination, as addressed to us. */
   acceptAny?: boolean;
   tcp?: Partial<TcpConfig>;
-  /** Hears everything that TCP does; null when nobody listens, which costs nothing. */
+  /** Hears everything that TCP does, like those that {@link Host.addTrace} adds. */
   trace?: Trace | null;
+  /**
+   * Asked before each batch, timer and connect for one more trace, or null while nobody wants it;
+   * for listeners of which the host is not told.
+   */
+  diagnostics?: () => Trace | null;
 }
 
 /** Bounds of IPv4 reassembly: bytes, datagrams, and ms (RFC 791 §3.2 has 15 s, Linux 30 s). */
@@ -62,6 +68,10 @@ export class Host implements Transport {
   readonly #holder: Holder;
   readonly #alarm: Alarm;
   readonly #settleLater = (): void => this.#settle();
+  readonly #traces: Trace[] = [];
+  readonly #diagnostics: (() => Trace | null) | null;
+  /** What the diagnostics gave when last asked. */
+  #asked: Trace | null = null;
   #alarmAt = Infinity;
   #holds = 0;
   /** Within a batch, a timer or a settling: what is dirty is seen to at its end. */
@@ -95,7 +105,8 @@ export class Host implements Transport {
           throw error;
         }),
     );
-    this.#tcp.trace = options.trace ?? null;
+    this.#diagnostics = options.diagnostics ?? null;
+    if (options.trace) this.addTrace(options.trace);
     const icmp = new IcmpService(this.counters, output, this.#tcp);
     this.#input = new IpInput(this.#interfaces, this.counters, this.#fragments, this.#tcp, icmp);
     this.#holder = runtime.holder();
@@ -106,13 +117,32 @@ export class Host implements Transport {
     if (options.link !== undefined) this.addLink(options.link, options.address ?? []);
   }
 
-  /** Hears everything that TCP does, or null. */
-  get trace(): Trace | null {
-    return this.#tcp.trace;
+  /** From now on `trace` hears everything that TCP does, after those that were added before. */
+  addTrace(trace: Trace): void {
+    this.#traces.push(trace);
+    this.#joinTraces();
   }
 
-  set trace(trace: Trace | null) {
-    this.#tcp.trace = trace;
+  /** Undoes {@link addTrace}; without effect for a trace that was not added. */
+  removeTrace(trace: Trace): void {
+    const at = this.#traces.indexOf(trace);
+    if (at >= 0) this.#traces.splice(at, 1);
+    this.#joinTraces();
+  }
+
+  #joinTraces(): void {
+    this.#tcp.trace = joinTraces(
+      this.#asked === null ? this.#traces : [...this.#traces, this.#asked],
+    );
+  }
+
+  /** Takes up or lets go of the trace that {@link HostOptions.diagnostics} gives. */
+  #askDiagnostics(): void {
+    if (this.#diagnostics === null) return;
+    const trace = this.#diagnostics();
+    if (trace === this.#asked) return;
+    this.#asked = trace;
+    this.#joinTraces();
   }
 
   /**
@@ -200,6 +230,7 @@ export class Host implements Transport {
     if (!this.#tcp.isFree(local, port, remote, remotePort)) {
       throw transportError('EADDRINUSE', 'connect', remoteAddress, remotePort);
     }
+    this.#askDiagnostics();
     return this.#tcp.connect(local, port, remote, remotePort, by, handler);
   }
 
@@ -252,11 +283,13 @@ export class Host implements Transport {
 
   #receive(batch: RxBatch, by: Interface): void {
     if (this.#closed) return;
+    this.#askDiagnostics();
     const now = this.runtime.now();
     const outer = this.#busy;
     this.#busy = true;
     try {
       this.#input.receive(batch, by, now);
+      if (batch.onJudged !== null) batch.onJudged();
     } finally {
       this.#busy = outer;
     }
@@ -293,6 +326,7 @@ export class Host implements Transport {
 
   #ring(): void {
     if (this.#closed) return;
+    this.#askDiagnostics();
     this.#alarmAt = Infinity;
     const now = this.runtime.now();
     this.#busy = true;

@@ -44,6 +44,7 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     bytesRetransmitted: tcb.bytesRetransmitted + 0,
     bytesAcked: tcb.bytesAcked + 0,
     bytesReceived: tcb.bytesReceived + 0,
+    deliveryRate: tcb.deliveryRate + 0,
     segmentsSent: tcb.segmentsSent,
     segmentsReceived: tcb.segmentsReceived,
     retransmits: tcb.retransmitted,

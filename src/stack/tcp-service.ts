@@ -125,7 +125,14 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       segment.srcAddr,
       segment.srcPort,
     );
-    if (this.trace !== null) this.trace.received(segment, entry, now);
+    const { trace } = this;
+    if (trace !== null) trace.received(segment, entry, now);
+    const drop = this.#arrives(entry, segment, by, now);
+    if (trace !== null && drop !== Drop.NONE) trace.dropped(segment, entry, drop, now);
+    return drop;
+  }
+
+  #arrives(entry: Tcb | TimeWait | null, segment: Segment, by: Interface, now: number): Drop {
     if (entry === null) return this.#arrivesUnknown(segment, by, now, null);
     if (entry instanceof TimeWait) return this.#arrivesInTimeWait(entry, segment, by, now);
     return segmentArrives(entry, segment, now);
@@ -143,6 +150,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
     if (listener.isFull) {
       this.counters.tcpListenOverflows++;
+      if (this.trace !== null) this.trace.listenerOverflow(segment, listener.backlog, now);
       return Drop.TCP_BACKLOG_FULL;
     }
     const tcb = this.#passiveOpen(listener, segment, by, now);

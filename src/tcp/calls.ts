@@ -4,9 +4,10 @@ import { enterClosed } from './end.js';
 import { updateSndMss } from './negotiation.js';
 import { sendAck, sendReset } from './output.js';
 import { retransmitAll } from './recovery.js';
+import { PATH_MTU } from './retransmit-cause.js';
 import { canSend, State, transition, unreachable } from './state.js';
 import { type Failure, Recovery, type Tcb } from './tcb.js';
-import { armKeepAlive, armRetransmit } from './timers.js';
+import { armFinWait2, armKeepAlive, armRetransmit, stopKeepAlive } from './timers.js';
 
 /** Sets the send variables for `iss`; for both kinds of OPEN (RFC 9293 §3.10.1). */
 export function initialize(tcb: Tcb, iss: Seq, tsOffset: number, now: number): void {
@@ -105,7 +106,7 @@ export function abort(tcb: Tcb, now: number): void {
     case State.FIN_WAIT_2:
     case State.CLOSE_WAIT:
       // A peer in SYN_RECEIVED must hear that its SYN arrived, or it never had a connection.
-      if (tcb.ackNow) sendAck(tcb, now);
+      if (tcb.ackNow !== null) sendAck(tcb, now);
       sendReset(tcb, now);
       break;
     case State.LISTEN:
@@ -133,7 +134,7 @@ export function release(tcb: Tcb, now: number): void {
   }
   close(tcb, now);
   if (tcb.state === State.FIN_WAIT_2) {
-    tcb.finWait2At = now + tcb.host.config.finWait2Timeout;
+    armFinWait2(tcb, now);
   }
   tcb.host.markDirty(tcb);
 }
@@ -143,7 +144,7 @@ export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): 
   tcb.keepAlive = on;
   if (idle > 0) tcb.keepAliveIdle = idle;
   if (on && tcb.state >= State.ESTABLISHED) armKeepAlive(tcb, now);
-  else tcb.keepAliveAt = Infinity;
+  else stopKeepAlive(tcb, 'keep-alive is off: RFC 9293 §3.8.4', now);
   tcb.host.markDirty(tcb);
 }
 
@@ -177,7 +178,7 @@ export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number, now: numbe
   tcb.pathMss = mss;
   updateSndMss(tcb);
   if (tcb.recovery === Recovery.OPEN && tcb.flight > 0 && tcb.state >= State.ESTABLISHED) {
-    retransmitAll(tcb);
+    retransmitAll(tcb, PATH_MTU);
     armRetransmit(tcb, now);
   }
   tcb.host.markDirty(tcb);

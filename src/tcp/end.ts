@@ -8,7 +8,7 @@ import { stopTimers } from './timers.js';
  */
 export function enterClosed(tcb: Tcb, failure: Failure | null, cause: string, now: number): void {
   tcb.failure = failure;
-  stopTimers(tcb);
+  stopTimers(tcb, cause, now);
   tcb.sendBuffer.clear();
   tcb.reassembly.clear();
   if (failure !== null) tcb.receiveQueue.clear();
@@ -22,7 +22,7 @@ export function enterClosed(tcb: Tcb, failure: Failure | null, cause: string, no
  * the host goes on with a small record (`time-wait.ts`) in place of the TCB.
  */
 export function enterTimeWait(tcb: Tcb, cause: string, now: number): void {
-  stopTimers(tcb);
+  stopTimers(tcb, cause, now);
   tcb.sendBuffer.clear();
   transition(tcb, State.TIME_WAIT, cause, now);
   tcb.events |= Event.CLOSED;

@@ -15,11 +15,12 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
-import { ackDue, noteAckSent, receiveWindow, windowUpdateDue } from './receiver.js';
+import { startDelivery } from './delivery-rate.js';
+import { ackDue, ackReason, noteAckSent, receiveWindow, windowUpdateDue } from './receiver.js';
 import { allowance, sendsNow } from './sender.js';
 import { State, unreachable } from './state.js';
 import type { Tcb, TcpHost } from './tcb.js';
-import { armPersist, armRetransmit } from './timers.js';
+import { armDelayedAck, armPersist, armRetransmit } from './timers.js';
 
 /** TSval of RFC 7323 §4: a clock of 1 ms with an offset of the connection's own. */
 export function timestamp(tcb: Tcb, now: number): number {
@@ -40,7 +41,7 @@ export function output(tcb: Tcb, now: number): void {
       if (tcb.sndNxt === tcb.iss || lt(tcb.lossNext, tcb.lossEnd)) {
         tcb.lossNext = tcb.lossEnd;
         sendSyn(tcb, now);
-      } else if (tcb.ackNow) {
+      } else if (tcb.ackNow !== null) {
         sendAck(tcb, now);
       }
       return;
@@ -52,10 +53,13 @@ export function output(tcb: Tcb, now: number): void {
     case State.LAST_ACK:
     case State.TIME_WAIT:
       // A gap is told by an ACK of its own: one with text is no duplicate ACK (RFC 5681 §2).
-      if (tcb.ackNow && !tcb.reassembly.isEmpty) sendAck(tcb, now);
+      if (tcb.ackNow !== null && !tcb.reassembly.isEmpty) sendAck(tcb, now);
       sendRetransmissions(tcb, now);
       sendNew(tcb, now);
       if (ackDue(tcb) || windowUpdateDue(tcb)) sendAck(tcb, now);
+      else if (tcb.lastAckSent !== tcb.rcvNxt && tcb.delayedAckAt === Infinity) {
+        armDelayedAck(tcb, now);
+      }
       return;
     default:
       unreachable(tcb.state);
@@ -86,13 +90,16 @@ function sendSyn(tcb: Tcb, now: number): void {
     startTiming(tcb, tcb.iss, now);
   }
   // Sent again from FIN_WAIT_1 it follows a FIN whose scaled window may have offered more.
-  noteAckSent(tcb, again ? Math.max(segment.wnd, diff(tcb.rcvAdv, tcb.rcvNxt)) : segment.wnd);
+  const window = again ? Math.max(segment.wnd, diff(tcb.rcvAdv, tcb.rcvNxt)) : segment.wnd;
+  noteAckSent(tcb, window, now);
   transmit(tcb, segment, now, again);
   if (tcb.retransmitAt === Infinity) armRetransmit(tcb, now);
 }
 
 /** `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as often as duplicate ACKs are owed. */
 export function sendAck(tcb: Tcb, now: number): void {
+  const { trace } = tcb.host;
+  if (trace !== null) trace.acknowledges(tcb, ackReason(tcb), now);
   let copies = Math.max(1, tcb.duplicateAcks);
   do sendEmpty(tcb, ACK, tcb.sndNxt, now);
   while (--copies > 0);
@@ -106,7 +113,7 @@ export function sendEmpty(tcb: Tcb, flags: number, sequence: Seq, now: number): 
     segment.options |= OPT_SACK;
     tcb.reassembly.writeSack(segment, tcb.timestampsOk ? 3 : 4);
   }
-  finishWindow(tcb, segment);
+  finishWindow(tcb, segment, now);
   transmit(tcb, segment, now, false);
 }
 
@@ -188,7 +195,7 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
   // RFC 9293 §3.9.1.2, MUST-61: PSH on what empties the buffer.
   if (length > 0 && length === available) segment.flags |= PSH;
   if (tcb.urgentPending) markUrgent(tcb, segment);
-  finishWindow(tcb, segment);
+  finishWindow(tcb, segment, now);
   const octets = length + (fin ? 1 : 0);
   const end = add(start, octets);
   const again = lt(start, tcb.sndNxt);
@@ -197,7 +204,10 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
     tcb.rttAt = -1;
     tcb.bytesRetransmitted += length;
   } else {
-    if (tcb.flight === 0) tcb.waitingSince = now;
+    if (tcb.flight === 0) {
+      tcb.waitingSince = now;
+      startDelivery(tcb, now);
+    }
     startTiming(tcb, start, now);
     if (length % tcb.sndMss !== 0) tcb.shortEnd = end;
   }
@@ -260,12 +270,12 @@ function setTimestamps(tcb: Tcb, segment: Segment, now: number): void {
 }
 
 /** Announces the window, rounded up to what the scale can say so that the edge never moves left. */
-function finishWindow(tcb: Tcb, segment: Segment): void {
+function finishWindow(tcb: Tcb, segment: Segment, now: number): void {
   const shift = tcb.rcvWindowShift;
   const scaled = Math.min(65_535, (receiveWindow(tcb) + (1 << shift) - 1) >> shift);
   segment.wnd = scaled;
   if (tcb.quickAcks > 0 && tcb.ackPending > 0) tcb.quickAcks--;
-  noteAckSent(tcb, scaled << shift);
+  noteAckSent(tcb, scaled << shift, now);
 }
 
 function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void {
@@ -275,6 +285,8 @@ function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void
   if (again) {
     tcb.retransmitted += segments;
     tcb.host.counters.tcpRetransSegs += segments;
+    const { trace } = tcb.host;
+    if (trace !== null) trace.retransmits(tcb, tcb.lossCause, now);
   } else {
     tcb.host.counters.tcpOutSegs += segments;
   }

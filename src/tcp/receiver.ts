@@ -2,46 +2,41 @@ import { add, diff, geq, leq, lt, max, type Seq } from '../base/seq.js';
 import { FIN, type Segment, SYN } from '../wire/segment.js';
 import { TIMESTAMPS_BYTES } from './negotiation.js';
 import { Event, type Tcb } from './tcb.js';
+import { stopDelayedAck } from './timers.js';
 
 /**
  * The text of an acceptable segment (RFC 9293 §3.10.7.4, seventh). What lies left of RCV.NXT or right
  * of the window is trimmed off; what is ahead of RCV.NXT waits in the reassembly (SHLD-31).
  */
-export function receiveText(tcb: Tcb, segment: Segment, now: number): void {
+export function receiveText(tcb: Tcb, segment: Segment): void {
   const textStart = (segment.flags & SYN) !== 0 ? add(segment.seq, 1) : segment.seq;
   const start = max(textStart, tcb.rcvNxt);
   const skip = diff(start, textStart);
   const room = diff(tcb.rcvAdv, start);
   const length = Math.min(segment.length - skip, room);
   if (length <= 0) {
-    tcb.ackNow = true;
+    tcb.ackNow = 'nothing new within the window: RFC 9293 §3.10.7.4';
     return;
   }
   if (start === tcb.rcvNxt) {
-    receiveInOrder(tcb, segment, segment.offset + skip, length, now);
+    receiveInOrder(tcb, segment, segment.offset + skip, length);
   } else {
     receiveOutOfOrder(tcb, segment, start, segment.offset + skip, length);
   }
 }
 
-function receiveInOrder(
-  tcb: Tcb,
-  segment: Segment,
-  offset: number,
-  length: number,
-  now: number,
-): void {
+function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: number): void {
   if (tcb.receiveQueue.push(segment.bytes, offset, length)) segment.pinned = true;
   tcb.rcvNxt = add(tcb.rcvNxt, length);
   tcb.bytesReceived += length;
   tcb.ackPending += length;
   if (!tcb.reassembly.isEmpty) {
     takeReassembled(tcb);
-    // RFC 5681 §4.2: a segment that fills a gap is acknowledged at once.
-    tcb.ackNow = true;
+    tcb.ackNow = 'a gap is filled: RFC 5681 §4.2';
   }
-  if (length < segment.length || tcb.reassembly.hasFin) tcb.ackNow = true;
-  if (tcb.delayedAckAt === Infinity) tcb.delayedAckAt = now + tcb.host.config.delayedAck;
+  if (length < segment.length || tcb.reassembly.hasFin) {
+    tcb.ackNow = 'a part was trimmed off or is still missing: RFC 9293 §3.10.7.4';
+  }
   tcb.events |= Event.READABLE;
 }
 
@@ -60,7 +55,7 @@ function takeReassembled(tcb: Tcb): void {
 export function receiveEarlyText(tcb: Tcb): void {
   if (tcb.reassembly.isEmpty) return;
   takeReassembled(tcb);
-  tcb.ackNow = true;
+  tcb.ackNow = 'text that came with the SYN: RFC 9293 §3.10.7.2';
   tcb.events |= Event.READABLE;
 }
 
@@ -71,8 +66,7 @@ function receiveOutOfOrder(
   offset: number,
   length: number,
 ): void {
-  // RFC 5681 §4.2: an immediate duplicate ACK tells the sender of the gap.
-  tcb.ackNow = true;
+  tcb.ackNow = 'a gap: a duplicate ACK tells the sender at once, RFC 5681 §4.2';
   if (!tcb.sackOk) tcb.duplicateAcks++;
   if (tcb.reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit) return;
   if (tcb.reassembly.insert(start, segment.bytes, offset, length)) segment.pinned = true;
@@ -93,7 +87,7 @@ export function receiveFin(tcb: Tcb, segment: Segment): boolean {
   }
   if (!tcb.reassembly.hasFin || tcb.finReceived) return false;
   if (add(tcb.rcvNxt, 1) !== tcb.reassembly.finSeq) {
-    if ((segment.flags & FIN) !== 0) tcb.ackNow = true;
+    if ((segment.flags & FIN) !== 0) tcb.ackNow = 'a gap before the FIN: RFC 5681 §4.2';
     return false;
   }
   tcb.rcvNxt = tcb.reassembly.finSeq;
@@ -133,10 +127,23 @@ export function windowUpdateDue(tcb: Tcb): boolean {
  * second full-sized segment (RFC 9293 §3.8.6.3, SHLD-19), and while a sender gets going each batch.
  */
 export function ackDue(tcb: Tcb): boolean {
-  if (tcb.ackNow) return true;
+  if (tcb.ackNow !== null) return true;
   if (tcb.ackPending === 0) return false;
+  return isSecondFullSized(tcb) || tcb.quickAcks > 0;
+}
+
+function isSecondFullSized(tcb: Tcb): boolean {
   const fullSized = tcb.timestampsOk ? tcb.rcvMss - TIMESTAMPS_BYTES : tcb.rcvMss;
-  return tcb.ackPending >= 2 * fullSized || tcb.quickAcks > 0;
+  return tcb.ackPending >= 2 * fullSized;
+}
+
+/** Why {@link ackDue} or {@link windowUpdateDue} says yes, in words. */
+export function ackReason(tcb: Tcb): string {
+  if (tcb.ackNow !== null) return tcb.ackNow;
+  if (!ackDue(tcb)) return 'the window has opened: RFC 9293 §3.8.6.2.2';
+  return isSecondFullSized(tcb)
+    ? 'at least two full-sized segments arrived: RFC 9293 §3.8.6.3'
+    : 'early segments are acknowledged at once, so that the window of the sender grows: RFC 5681 §4.2';
 }
 
 /** What RFC 9293 §3.10.7.4 (first, table 6) asks of SEG.SEQ and SEG.LEN. */
@@ -158,11 +165,11 @@ export function isAcceptable(tcb: Tcb, segment: Segment): boolean {
 }
 
 /** ACKs that were sent make those that were owed superfluous. */
-export function noteAckSent(tcb: Tcb, window: number): void {
+export function noteAckSent(tcb: Tcb, window: number, now: number): void {
   tcb.lastAckSent = tcb.rcvNxt;
   tcb.rcvAdv = add(tcb.rcvNxt, window);
-  tcb.ackNow = false;
+  tcb.ackNow = null;
   tcb.duplicateAcks = 0;
   tcb.ackPending = 0;
-  tcb.delayedAckAt = Infinity;
+  stopDelayedAck(tcb, now);
 }

@@ -1,6 +1,8 @@
 import { add, geq, gt, lt, max, type Seq } from '../base/seq.js';
+import { FAST_RETRANSMIT, PARTIAL_ACK, RTO } from './retransmit-cause.js';
 import { Recovery, type Tcb } from './tcb.js';
 import { armRetransmit, stopRetransmit } from './timers.js';
+import type { RetransmitCause } from './trace.js';
 
 /** RFC 5681 §3.2: so many duplicate ACKs mean that a segment was lost. */
 const DUP_THRESHOLD = 3;
@@ -13,6 +15,7 @@ const DUP_THRESHOLD = 3;
 
 /** SND.UNA has just moved forward by `acked` octets to where it is now. */
 export function onNewAck(tcb: Tcb, acked: number, now: number): void {
+  const { cwnd, ssthresh } = tcb;
   tcb.lossNext = max(tcb.lossNext, tcb.sndUna);
   tcb.lossEnd = max(tcb.lossEnd, tcb.sndUna);
   switch (tcb.recovery) {
@@ -28,33 +31,35 @@ export function onNewAck(tcb: Tcb, acked: number, now: number): void {
       tcb.congestion.onAck(tcb, acked, now);
       break;
     case Recovery.FAST:
-      onAckInFastRecovery(tcb, acked, now);
-      return;
+      onAckInFastRecovery(tcb, acked);
+      break;
   }
+  tellCongestion(tcb, cwnd, ssthresh, 'new octets are acknowledged: RFC 5681 §3', now);
   restartTimer(tcb, now);
 }
 
 /** RFC 6582 §3.2, steps 3 to 5. */
-function onAckInFastRecovery(tcb: Tcb, acked: number, now: number): void {
+function onAckInFastRecovery(tcb: Tcb, acked: number): void {
   if (geq(tcb.sndUna, tcb.recover)) {
     tcb.recovery = Recovery.OPEN;
     tcb.dupAcks = 0;
     tcb.cwnd = Math.min(tcb.ssthresh, Math.max(tcb.flight, tcb.sndMss) + tcb.sndMss);
-    restartTimer(tcb, now);
     return;
   }
   // A partial acknowledgment: the next segment was lost too.
-  retransmitFirst(tcb);
+  retransmitFirst(tcb, PARTIAL_ACK);
   tcb.cwnd = Math.max(tcb.sndMss, tcb.cwnd - acked + (acked >= tcb.sndMss ? tcb.sndMss : 0));
-  restartTimer(tcb, now);
 }
 
 /** An ACK that RFC 5681 §2 calls duplicate. */
 export function onDuplicateAck(tcb: Tcb, now: number): void {
+  const { cwnd, ssthresh } = tcb;
   tcb.dupAcks++;
   if (tcb.recovery === Recovery.FAST) {
     // RFC 5681 §3.2 step 4: each says that a segment has left the network.
     tcb.cwnd += tcb.sndMss;
+    const why = 'a segment has left the network: RFC 5681 §3.2';
+    tellCongestion(tcb, cwnd, ssthresh, why, now);
   } else if (
     tcb.recovery === Recovery.OPEN &&
     tcb.dupAcks === DUP_THRESHOLD &&
@@ -65,7 +70,8 @@ export function onDuplicateAck(tcb: Tcb, now: number): void {
     tcb.recover = tcb.sndNxt;
     tcb.recovery = Recovery.FAST;
     tcb.cwnd = tcb.ssthresh + DUP_THRESHOLD * tcb.sndMss;
-    retransmitFirst(tcb);
+    tellCongestion(tcb, cwnd, ssthresh, FAST_RETRANSMIT.why, now);
+    retransmitFirst(tcb, FAST_RETRANSMIT);
     armRetransmit(tcb, now);
   }
 }
@@ -77,33 +83,36 @@ function mayEnterFastRecovery(tcb: Tcb): boolean {
 
 /** RFC 6298 §5.4 to 5.6 and RFC 5681 §3.1: all that is outstanding is taken for lost. */
 export function onRetransmitTimeout(tcb: Tcb, now: number): void {
+  const { cwnd, ssthresh } = tcb;
   if (tcb.retransmits === 1) tcb.congestion.onTimeout(tcb, tcb.flight, now);
   tcb.cwnd = tcb.sndMss;
+  tellCongestion(tcb, cwnd, ssthresh, 'all outstanding is taken for lost: RFC 5681 §3.1', now);
   tcb.recovery = Recovery.LOSS;
   tcb.recover = tcb.sndNxt;
   tcb.dupAcks = 0;
   tcb.rttAt = -1;
-  retransmitRange(tcb, tcb.sndUna, tcb.sndNxt);
+  retransmitRange(tcb, tcb.sndUna, tcb.sndNxt, RTO);
 }
 
 /** Sends everything outstanding again, as after a window that was closed or an MTU that shrank. */
-export function retransmitAll(tcb: Tcb): void {
+export function retransmitAll(tcb: Tcb, cause: RetransmitCause): void {
   tcb.rttAt = -1;
-  retransmitRange(tcb, tcb.sndUna, tcb.sndNxt);
+  retransmitRange(tcb, tcb.sndUna, tcb.sndNxt, cause);
 }
 
 /** SYN, or SYN and ACK, goes out again at the next output. */
-export function retransmitSyn(tcb: Tcb): void {
+export function retransmitSyn(tcb: Tcb, cause: RetransmitCause): void {
   tcb.rttAt = -1;
-  retransmitRange(tcb, tcb.iss, add(tcb.iss, 1));
+  retransmitRange(tcb, tcb.iss, add(tcb.iss, 1), cause);
 }
 
-function retransmitFirst(tcb: Tcb): void {
+function retransmitFirst(tcb: Tcb, cause: RetransmitCause): void {
   const end = add(tcb.sndUna, Math.min(tcb.sndMss, tcb.flight));
-  retransmitRange(tcb, tcb.sndUna, end);
+  retransmitRange(tcb, tcb.sndUna, end, cause);
 }
 
-function retransmitRange(tcb: Tcb, from: Seq, to: Seq): void {
+function retransmitRange(tcb: Tcb, from: Seq, to: Seq, cause: RetransmitCause): void {
+  tcb.lossCause = cause;
   tcb.lossNext = from;
   tcb.lossEnd = lt(from, to) ? to : from;
 }
@@ -114,6 +123,18 @@ function grow(tcb: Tcb, acked: number, now: number): void {
 }
 
 function restartTimer(tcb: Tcb, now: number): void {
-  if (tcb.flight === 0) stopRetransmit(tcb);
+  if (tcb.flight === 0) stopRetransmit(tcb, now);
   else armRetransmit(tcb, now);
+}
+
+function tellCongestion(
+  tcb: Tcb,
+  cwndBefore: number,
+  ssthreshBefore: number,
+  why: string,
+  now: number,
+): void {
+  const { trace } = tcb.host;
+  if (trace === null || (tcb.cwnd === cwndBefore && tcb.ssthresh === ssthreshBefore)) return;
+  trace.congestion(tcb, cwndBefore, ssthreshBefore, why, now);
 }

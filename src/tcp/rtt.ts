@@ -7,7 +7,7 @@ const BETA = 1 / 4;
 const GRANULARITY = 1;
 
 /** Takes a round-trip sample in ms: SRTT, RTTVAR and RTO of RFC 6298 §2. */
-export function rttSample(tcb: Tcb, sample: number): void {
+export function rttSample(tcb: Tcb, sample: number, now: number): void {
   if (tcb.srtt === 0) {
     tcb.srtt = Math.max(sample, 1e-3);
     tcb.rttvar = sample / 2;
@@ -16,6 +16,8 @@ export function rttSample(tcb: Tcb, sample: number): void {
     tcb.srtt = (1 - ALPHA) * tcb.srtt + ALPHA * sample;
   }
   setRto(tcb);
+  const { trace } = tcb.host;
+  if (trace !== null) trace.rttSample(tcb, sample, now);
 }
 
 /** RTO from the estimate, without back-off. */

@@ -11,15 +11,17 @@ import {
   URG,
 } from '../wire/segment.js';
 import { close } from './calls.js';
+import { noteDelivered } from './delivery-rate.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
 import { sendReset, sendResetFor, timestamp } from './output.js';
 import { isAcceptable, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
 import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
+import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN, WINDOW_OPENED } from './retransmit-cause.js';
 import { rttSample, setRto } from './rtt.js';
 import { State, transition, unreachable } from './state.js';
 import { Event, type Tcb } from './tcb.js';
-import { armKeepAlive, armRetransmit, stopRetransmit } from './timers.js';
+import { armFinWait2, armKeepAlive, armRetransmit, stopRetransmit } from './timers.js';
 
 /** RFC 7323 §5.5: a TS.Recent older than this is no longer trusted. ms. */
 const PAWS_TRUST = 24 * 86_400_000;
@@ -120,12 +122,12 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment, now: number): Drop {
   if (hasAck) {
     acknowledgeSyn(tcb, segment, now);
     becomeEstablished(tcb, 'SYN and ACK arrived: RFC 9293 §3.10.7.3', now);
-    tcb.ackNow = true;
+    tcb.ackNow = 'the SYN is acknowledged: RFC 9293 §3.10.7.3';
     return arrivesFromSixth(tcb, segment, now);
   }
   // Simultaneous open (MUST-10): our SYN goes out again, now with an ACK.
   transition(tcb, State.SYN_RECEIVED, 'SYN crossed ours: RFC 9293 §3.5', now);
-  retransmitSyn(tcb);
+  retransmitSyn(tcb, SIMULTANEOUS_OPEN);
   takeEarlyText(tcb, segment, now);
   return Drop.NONE;
 }
@@ -165,7 +167,7 @@ function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((segment.options & OPT_TIMESTAMPS) === 0) return Drop.TCP_PAWS;
   if (((segment.tsVal - tcb.tsRecent) | 0) >= 0) return Drop.NONE;
   if (now - tcb.tsRecentAt > PAWS_TRUST) return Drop.NONE;
-  tcb.ackNow = true;
+  tcb.ackNow = 'an old timestamp: RFC 7323 §5.3';
   return Drop.TCP_PAWS;
 }
 
@@ -177,7 +179,7 @@ function rejectUnacceptable(tcb: Tcb, segment: Segment, now: number): Drop {
   const { flags } = segment;
   if ((flags & RST) !== 0) return Drop.TCP_BAD_RST;
   if (isSynAgain(tcb, segment)) return arrivesSynAgain(tcb, segment, now);
-  tcb.ackNow = true;
+  tcb.ackNow = 'outside the window: RFC 9293 §3.10.7.4';
   const closed = tcb.rcvAdv === tcb.rcvNxt;
   if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0 && (flags & SYN) === 0) {
     tcb.heardAt = now;
@@ -195,10 +197,10 @@ function isSynAgain(tcb: Tcb, segment: Segment): boolean {
 function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((segment.flags & ACK) === 0) {
     // The peer has not seen our SYN,ACK: it goes out again at once.
-    retransmitSyn(tcb);
+    retransmitSyn(tcb, SYN_ARRIVED_AGAIN);
     return Drop.NONE;
   }
-  tcb.ackNow = true;
+  tcb.ackNow = 'the SYN of the peer again: RFC 9293 §3.10.7.4';
   // A simultaneous open ends with SYN,ACK crossing SYN,ACK: the SYN is old, the ACK is news.
   if (segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
   return Drop.TCP_UNACCEPTABLE_SEQ;
@@ -206,7 +208,9 @@ function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
 
 /** §3.10.7.4, second: only the exact number resets, others in the window are challenged. */
 function arrivesReset(tcb: Tcb, segment: Segment, now: number): Drop {
-  if (segment.seq !== tcb.rcvNxt) return challenge(tcb, now);
+  if (segment.seq !== tcb.rcvNxt) {
+    return challenge(tcb, 'a RST that is not exactly next: RFC 5961 §3.2', now);
+  }
   switch (tcb.state) {
     case State.SYN_RECEIVED:
       if (tcb.passive) {
@@ -235,14 +239,17 @@ function arrivesSyn(tcb: Tcb, segment: Segment, now: number): Drop {
     enterClosed(tcb, null, 'the listener remains', now);
     return Drop.TCP_BAD_FLAGS;
   }
-  return challenge(tcb, now);
+  return challenge(tcb, 'a SYN within a connection: RFC 5961 §4.2', now);
 }
 
-function challenge(tcb: Tcb, now: number): Drop {
-  if (tcb.host.allowChallengeAck(now)) {
+function challenge(tcb: Tcb, why: string, now: number): Drop {
+  const answered = tcb.host.allowChallengeAck(now);
+  if (answered) {
     tcb.host.counters.tcpChallengeAcks++;
-    tcb.ackNow = true;
+    tcb.ackNow = why;
   }
+  const { trace } = tcb.host;
+  if (trace !== null) trace.challenge(tcb, answered, why, now);
   return Drop.TCP_CHALLENGE;
 }
 
@@ -259,7 +266,7 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
   }
   // RFC 5961 §5.2 (MAY-12): too old or not yet sent.
   if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, add(tcb.sndUna, -tcb.maxSndWnd))) {
-    tcb.ackNow = true;
+    tcb.ackNow = 'an ACK too old or of what was never sent: RFC 5961 §5.2';
     return Drop.TCP_BAD_ACK;
   }
   if (gt(segment.ack, tcb.sndUna)) {
@@ -276,7 +283,7 @@ function arrivesAckOfFin(tcb: Tcb, now: number): Drop {
     case State.FIN_WAIT_1:
       transition(tcb, State.FIN_WAIT_2, 'ACK of our FIN: RFC 9293 §3.10.7.4', now);
       tcb.events |= Event.FINISHED;
-      if (tcb.orphaned) tcb.finWait2At = now + tcb.host.config.finWait2Timeout;
+      if (tcb.orphaned) armFinWait2(tcb, now);
       return Drop.NONE;
     case State.CLOSING:
       tcb.events |= Event.FINISHED;
@@ -300,13 +307,13 @@ function arrivesFromSixth(tcb: Tcb, segment: Segment, now: number): Drop {
       break;
     default:
       // A FIN has been received already, so there can be no new URG, text or FIN: ignored.
-      if (segment.segLen > 0) tcb.ackNow = true;
+      if (segment.segLen > 0) tcb.ackNow = 'text or FIN after the FIN: RFC 9293 §3.10.7.4';
       return Drop.NONE;
   }
   arrivesUrgent(tcb, segment);
   if (segment.length > 0) {
     if (tcb.orphaned && hasNewText(tcb, segment)) return resetUnreadable(tcb, now);
-    receiveText(tcb, segment, now);
+    receiveText(tcb, segment);
   }
   if (receiveFin(tcb, segment)) arrivesFin(tcb, now);
   return Drop.NONE;
@@ -343,14 +350,13 @@ function arrivesFin(tcb: Tcb, now: number): void {
       transition(tcb, State.CLOSE_WAIT, 'FIN arrived: RFC 9293 §3.10.7.4', now);
       // The ACK may wait as for data (§3.8.6.3), so that it can ride on our own FIN.
       tcb.quickAcks = 0;
-      if (tcb.delayedAckAt === Infinity) tcb.delayedAckAt = now + tcb.host.config.delayedAck;
       return;
     case State.FIN_WAIT_1:
-      tcb.ackNow = true;
+      tcb.ackNow = 'the FIN of the peer: RFC 9293 §3.10.7.4';
       transition(tcb, State.CLOSING, 'FIN arrived before the ACK of ours: RFC 9293 §3.6', now);
       return;
     case State.FIN_WAIT_2:
-      tcb.ackNow = true;
+      tcb.ackNow = 'the FIN of the peer: RFC 9293 §3.10.7.4';
       enterTimeWait(tcb, 'FIN arrived: RFC 9293 §3.10.7.4', now);
       return;
     default:
@@ -360,7 +366,7 @@ function arrivesFin(tcb: Tcb, now: number): void {
 
 /** Our SYN is acknowledged: SND.UNA, the send window and the first round-trip sample. */
 function acknowledgeSyn(tcb: Tcb, segment: Segment, now: number): void {
-  if (tcb.rttAt >= 0 && tcb.retransmits === 0) rttSample(tcb, now - tcb.rttAt);
+  if (tcb.rttAt >= 0 && tcb.retransmits === 0) rttSample(tcb, now - tcb.rttAt, now);
   // RFC 6298 §5.7: after a lost SYN the RTO starts from 3 s; RFC 5681 §3.1: and cwnd from one.
   if (tcb.retransmits > 0) {
     tcb.cwnd = tcb.sndMss;
@@ -372,9 +378,9 @@ function acknowledgeSyn(tcb: Tcb, segment: Segment, now: number): void {
   tcb.lossNext = tcb.sndUna;
   tcb.lossEnd = tcb.sndUna;
   tcb.shortEnd = tcb.sndUna;
-  stopRetransmit(tcb);
+  stopRetransmit(tcb, now);
   if ((segment.flags & SYN) === 0) {
-    setSendWindow(tcb, segment);
+    setSendWindow(tcb, segment, now);
   }
 }
 
@@ -413,6 +419,7 @@ function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
     }
   }
   sampleRtt(tcb, segment, now);
+  if (bytes > 0) noteDelivered(tcb, now);
   tcb.retransmits = 0;
   tcb.waitingSince = now;
   tcb.softError = null;
@@ -424,12 +431,12 @@ function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
 function sampleRtt(tcb: Tcb, segment: Segment, now: number): void {
   if (tcb.rttAt >= 0) {
     if (!gt(segment.ack, tcb.rttSeq)) return;
-    rttSample(tcb, now - tcb.rttAt);
+    rttSample(tcb, now - tcb.rttAt, now);
     tcb.rttAt = -1;
   } else if (tcb.retransmits > 0 || geq(tcb.lossEnd, segment.ack)) {
     if (tcb.timestampsOk && segment.tsEcr !== 0) {
       const elapsed = (timestamp(tcb, now) - segment.tsEcr) | 0;
-      if (elapsed >= 0) rttSample(tcb, elapsed);
+      if (elapsed >= 0) rttSample(tcb, elapsed, now);
     } else if (tcb.retransmits > 0) {
       return;
     }
@@ -454,16 +461,19 @@ function isDuplicateAck(tcb: Tcb, segment: Segment): boolean {
 function updateSendWindow(tcb: Tcb, segment: Segment, now: number): void {
   if (lt(segment.ack, tcb.sndUna)) return;
   if (lt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack))) {
-    setSendWindow(tcb, segment);
+    setSendWindow(tcb, segment, now);
   }
   if (tcb.persisting) onAckWhilePersisting(tcb, now);
 }
 
-function setSendWindow(tcb: Tcb, segment: Segment): void {
+function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
+  const before = tcb.sndWnd;
   tcb.sndWnd = segment.wnd << tcb.sndWindowShift;
   if (tcb.sndWnd > tcb.maxSndWnd) tcb.maxSndWnd = tcb.sndWnd;
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;
+  const { trace } = tcb.host;
+  if (trace !== null && tcb.sndWnd !== before) trace.sendWindow(tcb, before, now);
 }
 
 /** The peer lives (MUST-37). Once its window opens, a probe that it did not take is sent again. */
@@ -473,9 +483,9 @@ function onAckWhilePersisting(tcb: Tcb, now: number): void {
   if (tcb.sndWnd === 0) return;
   setRto(tcb);
   if (tcb.flight === 0) {
-    stopRetransmit(tcb);
+    stopRetransmit(tcb, now);
   } else {
-    retransmitAll(tcb);
+    retransmitAll(tcb, WINDOW_OPENED);
     armRetransmit(tcb, now);
   }
 }

@@ -8,8 +8,9 @@ import { type CongestionControl, createCongestionControl } from './congestion.js
 import { windowShiftFor } from './negotiation.js';
 import { Reassembly } from './reassembly.js';
 import { ReceiveQueue } from './receive-queue.js';
+import { RTO } from './retransmit-cause.js';
 import { State } from './state.js';
-import type { Trace } from './trace.js';
+import type { RetransmitCause, Trace } from './trace.js';
 
 /** What TCP needs from the host around it. */
 export interface TcpHost {
@@ -147,8 +148,8 @@ export class Tcb {
   tsRecentAt = 0;
   lastAckSent: Seq = seq(0);
 
-  /** An ACK goes out at the end of the batch. */
-  ackNow = false;
+  /** Why an ACK goes out at the end of the batch; null when none is owed at once. */
+  ackNow: string | null = null;
   /** For a peer without SACK each segment out of order gets its own duplicate ACK: so many. */
   duplicateAcks = 0;
   /** Bytes received and not acknowledged. */
@@ -176,6 +177,7 @@ export class Tcb {
   lossNext: Seq = seq(0);
   /** ... to here; equal when there is nothing to retransmit. */
   lossEnd: Seq = seq(0);
+  lossCause: RetransmitCause = RTO;
   /** End of the last segment sent that was short of a full one (Minshall's Nagle). */
   shortEnd: Seq = seq(0);
   /** The window was in full use when last sent, so acknowledgements may let it grow (RFC 7661). */
@@ -215,6 +217,11 @@ export class Tcb {
   bytesReceived = -0;
   /** Of {@link bytesSent}, those that had been sent before. */
   bytesRetransmitted = -0;
+  /** Bytes per second that the peer acknowledged of late; 0 before the first measure. */
+  deliveryRate = -0;
+  /** Since when, and from which {@link bytesAcked}, the rate is measured. */
+  deliveryAt = -0;
+  deliveryFrom = -0;
   /** When a segment was last sent; 0 before the first. */
   sentAt = -0;
   segmentsSent = 0;

@@ -1,39 +1,100 @@
 import type { Tcb } from './tcb.js';
+import type { TimerAction, TimerName } from './trace.js';
 
 /** RFC 6298 §5.1 and §5.3: (re)starts the retransmission timer. */
 export function armRetransmit(tcb: Tcb, now: number): void {
   tcb.persisting = false;
   tcb.retransmitAt = now + tcb.rto;
+  tell(tcb, 'retransmit', 'armed', tcb.retransmitAt, 'octets are outstanding: RFC 6298 §5.1', now);
 }
 
 /** RFC 6298 §5.2: all outstanding data is acknowledged. */
-export function stopRetransmit(tcb: Tcb): void {
-  tcb.persisting = false;
-  tcb.retransmitAt = Infinity;
+export function stopRetransmit(tcb: Tcb, now: number): void {
+  cancelRetransmit(tcb, 'all is acknowledged: RFC 6298 §5.2', now);
 }
 
 /** RFC 9293 §3.8.6.1: probes a window that lets nothing out, first after one RTO (SHLD-29). */
 export function armPersist(tcb: Tcb, now: number): void {
   tcb.persisting = true;
   tcb.retransmitAt = now + tcb.rto;
+  const why = 'the window of the peer lets nothing out: RFC 9293 §3.8.6.1';
+  tell(tcb, 'persist', 'armed', tcb.retransmitAt, why, now);
+}
+
+/** RFC 9293 §3.8.6.3 (MUST-40): what was received is acknowledged within a limit of time. */
+export function armDelayedAck(tcb: Tcb, now: number): void {
+  tcb.delayedAckAt = now + tcb.host.config.delayedAck;
+  const why = 'less than two full-sized segments wait to be acknowledged: RFC 9293 §3.8.6.3';
+  tell(tcb, 'delayedAck', 'armed', tcb.delayedAckAt, why, now);
+}
+
+export function stopDelayedAck(tcb: Tcb, now: number): void {
+  const at = tcb.delayedAckAt;
+  if (at === Infinity) return;
+  tcb.delayedAckAt = Infinity;
+  tell(tcb, 'delayedAck', 'cancelled', at, 'an ACK goes out already: RFC 9293 §3.8.6.3', now);
 }
 
 /** RFC 9293 §3.8.4: the interval starts anew with everything heard from the peer. */
 export function armKeepAlive(tcb: Tcb, now: number): void {
   tcb.keepAliveUnanswered = 0;
-  tcb.keepAliveAt = now + tcb.keepAliveIdle;
+  setKeepAliveTimer(tcb, tcb.keepAliveIdle, 'the peer was heard: RFC 9293 §3.8.4', now);
+}
+
+/** In `delay` ms. */
+export function setKeepAliveTimer(tcb: Tcb, delay: number, why: string, now: number): void {
+  tcb.keepAliveAt = now + delay;
+  tell(tcb, 'keepAlive', 'armed', tcb.keepAliveAt, why, now);
+}
+
+export function stopKeepAlive(tcb: Tcb, why: string, now: number): void {
+  const at = tcb.keepAliveAt;
+  if (at === Infinity) return;
+  tcb.keepAliveAt = Infinity;
+  tell(tcb, 'keepAlive', 'cancelled', at, why, now);
+}
+
+/** Nobody will read what the peer might still send, so FIN_WAIT_2 has a limit, as in BSD and Linux. */
+export function armFinWait2(tcb: Tcb, now: number): void {
+  tcb.finWait2At = now + tcb.host.config.finWait2Timeout;
+  const why = 'nobody reads any more: a limit beside RFC 9293 §3.6';
+  tell(tcb, 'finWait2', 'armed', tcb.finWait2At, why, now);
 }
 
 /** TIME_WAIT, RST and timeouts turn all timers off. */
-export function stopTimers(tcb: Tcb): void {
-  tcb.persisting = false;
-  tcb.retransmitAt = Infinity;
+export function stopTimers(tcb: Tcb, why: string, now: number): void {
+  cancelRetransmit(tcb, why, now);
+  stopKeepAlive(tcb, why, now);
+  const { delayedAckAt, finWait2At } = tcb;
   tcb.delayedAckAt = Infinity;
   tcb.finWait2At = Infinity;
-  tcb.keepAliveAt = Infinity;
+  if (delayedAckAt !== Infinity) tell(tcb, 'delayedAck', 'cancelled', delayedAckAt, why, now);
+  if (finWait2At !== Infinity) tell(tcb, 'finWait2', 'cancelled', finWait2At, why, now);
+}
+
+function cancelRetransmit(tcb: Tcb, why: string, now: number): void {
+  const at = tcb.retransmitAt;
+  if (at === Infinity) return;
+  const timer = tcb.persisting ? 'persist' : 'retransmit';
+  tcb.persisting = false;
+  tcb.retransmitAt = Infinity;
+  tell(tcb, timer, 'cancelled', at, why, now);
 }
 
 /** The earliest deadline in ms; Infinity when no timer runs. */
 export function nextDeadline(tcb: Tcb): number {
   return Math.min(tcb.retransmitAt, tcb.delayedAckAt, tcb.finWait2At, tcb.keepAliveAt);
+}
+
+/** Tells the trace of a timer. */
+export function tell(
+  tcb: Tcb,
+  timer: TimerName,
+  action: TimerAction,
+  at: number,
+  why: string,
+  now: number,
+): void {
+  const { trace } = tcb.host;
+  if (trace !== null) trace.timer(tcb, timer, action, at, why, now);
 }

@@ -30,6 +30,7 @@ export const INFO: ConnectionInfo = {
   bytesRetransmitted: 0,
   bytesAcked: 0,
   bytesReceived: 73,
+  deliveryRate: 0,
   segmentsSent: 2,
   segmentsReceived: 3,
   retransmits: 0,

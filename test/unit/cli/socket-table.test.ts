@@ -73,6 +73,7 @@ describe('detailLine', () => {
       retransmits: 3,
       backoff: 3,
       recovery: 'loss',
+      deliveryRate: 1_250_000,
       outOfOrder: 100,
       noDelay: true,
       orphaned: true,
@@ -86,7 +87,7 @@ describe('detailLine', () => {
     });
     expect(troubled).toBe(
       'newreno rto:1600 mss:1448 cwnd:1 ssthresh:2 bytes_sent:15 bytes_retrans:30 ' +
-        'bytes_received:73 segs_out:2 segs_in:3 lastsnd:3 unacked:1 retrans:3 recovery:loss ' +
+        'bytes_received:73 segs_out:2 segs_in:3 lastsnd:3 delivery_rate 10Mbps unacked:1 retrans:3 recovery:loss ' +
         'ooo_bytes:100 rcv_wnd:1048576 snd_wnd:64256 nodelay orphaned timer:(delayed-ack,13ms) ' +
         'timer:(persist,1sec,3) timer:(fin-wait-2,1min) timer:(keepalive,119min)',
     );

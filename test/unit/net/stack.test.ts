@@ -60,8 +60,8 @@ describe('two stacks on virtual time', () => {
       Object.assign(new SilentTrace(), {
         sent: (segment: Segment) => flags.push(`${side} ${formatFlags(segment.flags)}`),
       });
-    cabled.a.host.trace = note('a');
-    cabled.b.host.trace = note('b');
+    cabled.a.host.addTrace(note('a'));
+    cabled.b.host.addTrace(note('b'));
     client.end();
     await cabled.runtime.runAsync(() => peer.closed && client.closed);
     await cabled.runtime.runAsync(() => cabled.runtime.held === 0, cabled.runtime.now() + 1_000);

@@ -1,0 +1,43 @@
+import type { RetransmitCause } from './trace.js';
+
+/** Everything that makes us send octets again. */
+
+export const RTO: RetransmitCause = {
+  name: 'RTO',
+  why: 'no acknowledgment within the RTO: RFC 6298 §5.4',
+};
+
+export const FAST_RETRANSMIT: RetransmitCause = {
+  name: 'fast retransmit',
+  why: 'three duplicate ACKs: RFC 5681 §3.2',
+};
+
+export const PARTIAL_ACK: RetransmitCause = {
+  name: 'partial ACK',
+  why: 'the ACK of a retransmission shows the next hole: RFC 6582 §3.2',
+};
+
+export const SYN_ARRIVED_AGAIN: RetransmitCause = {
+  name: 'SYN again',
+  why: 'the peer repeats its SYN, so our answer was lost: RFC 9293 §3.10.7.4',
+};
+
+export const SIMULTANEOUS_OPEN: RetransmitCause = {
+  name: 'simultaneous open',
+  why: 'our SYN goes out again, now with an ACK: RFC 9293 §3.5',
+};
+
+export const WINDOW_PROBE: RetransmitCause = {
+  name: 'window probe',
+  why: 'the window is shut, and its opening may have been lost: RFC 9293 §3.8.6.1',
+};
+
+export const WINDOW_OPENED: RetransmitCause = {
+  name: 'window opened',
+  why: 'what a shut window did not take: RFC 9293 §3.8.6.1',
+};
+
+export const PATH_MTU: RetransmitCause = {
+  name: 'path MTU',
+  why: 'segments were too large for the path: RFC 1191 §6.4',
+};

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { EventTrace } from '../../../src/stack/event-trace.js';
+import { describeEvent, type TraceEvent } from '../../../src/stack/trace-event.js';
+import { Conversation, type ConversationOptions } from '../../support/conversation.js';
+import { Peer } from '../../support/peer.js';
+
+/** What A and B do, a line each, from the end of the handshake on. */
+function established(options: ConversationOptions) {
+  const conversation = new Conversation(options);
+  const lines = { a: [] as string[], b: [] as string[] };
+  const events: TraceEvent[] = [];
+  conversation.establish();
+  const start = conversation.runtime.now();
+  for (const side of ['a', 'b'] as const) {
+    const onEvent = (event: TraceEvent) => {
+      events.push(event);
+      lines[side].push(`${Math.round(event.time - start)} ${describeEvent(event)}`);
+    };
+    conversation[side].addTrace(new EventTrace({ onEvent }));
+  }
+  return { conversation, lines, events };
+}
+
+describe('the events of a conversation', () => {
+  it('tell of the handshake, each with its reason', () => {
+    const lines: string[] = [];
+    const conversation = new Conversation({ isnA: 100, isnB: 500 });
+    const onEvent = (event: TraceEvent) => lines.push(describeEvent(event));
+    conversation.a.addTrace(new EventTrace({ onEvent }));
+    conversation.establish();
+    expect(lines).toEqual([
+      'CLOSED -> SYN_SENT: active OPEN: RFC 9293 §3.10.1',
+      'sent [S] seq 0 win 65535 length 0',
+      'retransmission timer set to 1000 ms: octets are outstanding: RFC 6298 §5.1',
+      'received [S.] seq 0 ack 1 win 65535 length 0',
+      'round trip of 10 ms: SRTT 10 ms, RTTVAR 5 ms, RTO 200 ms: RFC 6298 §2',
+      'retransmission timer cancelled: all is acknowledged: RFC 6298 §5.2',
+      'SYN_SENT -> ESTABLISHED: SYN and ACK arrived: RFC 9293 §3.10.7.3',
+      'ACK now: the SYN is acknowledged: RFC 9293 §3.10.7.3',
+      'sent [.] seq 1 ack 1 win 32768 length 0',
+    ]);
+  });
+
+  it('tell why an ACK is delayed, and that its timer fired', () => {
+    const { conversation, lines } = established({ tcp: { quickAcks: 0 } });
+    conversation.userA.connection!.write(new Uint8Array(10));
+    conversation.run(95);
+    expect(lines.b[1]).toBe('5 ACK now: the window has opened: RFC 9293 §3.8.6.2.2');
+    lines.b.length = 0;
+    conversation.userA.connection!.write(new Uint8Array(100));
+    conversation.run(100);
+    expect(lines.b).toEqual([
+      '100 received [P.] seq 11 ack 1 win 32768 length 100',
+      '100 ACK delayed up to 40 ms: less than two full-sized segments wait to be acknowledged: RFC 9293 §3.8.6.3',
+      '140 delayed-ACK timer fired: what was received has waited long enough: RFC 9293 §3.8.6.3',
+      '140 ACK now: the delayed-ACK timer fired: RFC 9293 §3.8.6.3',
+      '140 sent [.] seq 1 ack 111 win 32767 length 0',
+    ]);
+  });
+
+  it('tell why octets are sent again after a timeout, and what becomes of cwnd', () => {
+    const { conversation, lines } = established({ drop: [{ from: 'a', data: true }] });
+    conversation.userA.connection!.write(new Uint8Array(100));
+    conversation.run(300);
+    expect(lines.a).toEqual([
+      '0 sent [P.] seq 1 ack 1 win 32768 length 100',
+      '0 retransmission timer set to 200 ms: octets are outstanding: RFC 6298 §5.1',
+      '200 retransmission timer fired: no acknowledgment within the RTO: RFC 6298 §5.4',
+      '200 cwnd 14480 -> 1448, ssthresh none -> 2896 bytes: all outstanding is taken for lost: RFC 5681 §3.1',
+      '200 retransmission timer set to 400 ms: octets are outstanding: RFC 6298 §5.1',
+      '200 sent again, RTO: no acknowledgment within the RTO: RFC 6298 §5.4',
+      '200 sent [P.] seq 1 ack 1 win 32768 length 100',
+      '210 received [.] seq 1 ack 101 win 32768 length 0',
+      expect.stringMatching(/^210 round trip of 10 ms: /),
+      '210 cwnd 1448 -> 1548 bytes: new octets are acknowledged: RFC 5681 §3',
+      '210 retransmission timer cancelled: all is acknowledged: RFC 6298 §5.2',
+      '210 window of the peer 65535 -> 2097152 bytes: RFC 9293 §3.10.7.4',
+    ]);
+  });
+
+  it('name three duplicate ACKs as the cause of a fast retransmit, and the gap that made them', () => {
+    const { conversation, lines, events } = established({
+      drop: [{ from: 'a', data: true }],
+      tcp: { sack: false },
+    });
+    conversation.userA.connection!.write(new Uint8Array(8 * 1448));
+    conversation.run(100);
+    expect(events.filter(({ type }) => type === 'retransmission')).toEqual([
+      expect.objectContaining({
+        cause: 'fast retransmit',
+        why: 'three duplicate ACKs: RFC 5681 §3.2',
+      }),
+    ]);
+    expect(lines.b).toContain(
+      '5 ACK now: a gap: a duplicate ACK tells the sender at once, RFC 5681 §4.2',
+    );
+  });
+
+  it('can be kept, and written as JSON', () => {
+    const { conversation, events } = established({});
+    conversation.userA.connection!.write(new Uint8Array(10));
+    conversation.userA.connection!.close();
+    conversation.run(10_000);
+    expect(JSON.parse(JSON.stringify(events))).toEqual(events);
+    const ends = events.map(({ connection }) => connection?.localAddress);
+    expect(new Set(ends)).toEqual(new Set(['10.0.0.1', '10.0.0.2']));
+  });
+});
+
+describe('events of what a peer does wrong', () => {
+  function heard(peer: Peer): string[] {
+    const lines: string[] = [];
+    peer.host.addTrace(
+      new EventTrace({
+        onEvent: (event) => lines.push(`${event.type}: ${describeEvent(event)}`),
+        wants: (type) => type === 'dropped' || type === 'challenge' || type === 'overflow',
+      }),
+    );
+    return lines;
+  }
+
+  it('tell of a challenge ACK and of the segment that was dropped', () => {
+    const peer = new Peer();
+    peer.accept();
+    const lines = heard(peer);
+    peer.send('R', { seq: peer.seq + 1 });
+    expect(lines).toEqual([
+      'challenge: challenge ACK: a RST that is not exactly next: RFC 5961 §3.2',
+      'dropped: dropped [R] seq 2 win 65535 length 0: tcpChallenge',
+    ]);
+  });
+
+  it('tell of a listener that has no room', () => {
+    const peer = new Peer();
+    peer.listen(1);
+    const lines = heard(peer);
+    peer.send('S', { seq: 0 });
+    peer.peerPort++;
+    peer.send('S', { seq: 0 });
+    expect(lines).toEqual([
+      'overflow: SYN refused, 1 connections wait already: the application accepts too slowly, or SYNs are forged: RFC 4987 §2',
+      'dropped: dropped [S] seq 0 win 65535 length 0: tcpBacklogFull',
+    ]);
+  });
+});
