@@ -15,6 +15,7 @@ import {
 } from './errors.js';
 import type { Handle, SocketName } from './handle.js';
 import { isEitherFamily, lookupSettings, resolveHost } from './lookup.js';
+import { validateString } from './validate.js';
 
 /** The socket that is to be connected. */
 export interface Connector {
@@ -219,6 +220,23 @@ function connectTo(socket: Connector, attempt: Attempt): void {
     socket.destroy(error);
   });
   if (code !== null) socket.destroy(beginError(handle, attempt, code));
+}
+
+/** Connects to the Unix domain socket `path`. */
+export function connectToPath(socket: Connector, path: string): void {
+  validateString(path, 'options.path');
+  socket.emit('connectionAttempt', path, undefined, undefined);
+  const code = socket._handle!.connectPath(path, (failure) => {
+    if (!socket.connecting) return;
+    if (failure === null) {
+      socket._afterConnect();
+      return;
+    }
+    const error = hostPortException(failure, 'connect', path);
+    socket.emit('connectionAttemptFailed', path, undefined, undefined, error);
+    socket.destroy(error);
+  });
+  if (code !== null) socket.destroy(hostPortException(code, 'connect', path));
 }
 
 /** Addresses that are tried one after the other, each for a while (Node's `autoSelectFamily`). */

@@ -1,5 +1,13 @@
 import { EventEmitter } from 'node:events';
-import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
+import {
+  BlockList,
+  getDefaultAutoSelectFamily,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  isIP,
+  isIPv4,
+  isIPv6,
+  SocketAddress,
+} from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Transport } from '../stack/connection.js';
 import { clientSocket } from './channels.js';
@@ -67,7 +75,10 @@ export interface NetModule {
 export function createNet(transport: Transport | (() => Transport)): NetModule {
   let host = typeof transport === 'function' ? null : transport;
   const get = (): Transport => (host ??= (transport as () => Transport)());
-  const defaults: AutoSelectFamily = { enabled: true, attemptTimeout: 250 };
+  const defaults: AutoSelectFamily = {
+    enabled: getDefaultAutoSelectFamily(),
+    attemptTimeout: getDefaultAutoSelectFamilyAttemptTimeout(),
+  };
   const classes = bind(get, defaults);
   const connect = (...args: unknown[]): Socket => {
     const normalized = normalizeArguments(args);

@@ -10,6 +10,7 @@ import { codeOf, errnoException } from './errors.js';
 import { ipv4Of, ipv6Error } from './ipv6.js';
 import { NODE_MAJOR } from './node-version.js';
 import { Outgoing } from './outgoing.js';
+import { connectPath } from './pipe.js';
 import type { ReadSink } from './read-sink.js';
 
 /** What a handle tells the socket that it belongs to. */
@@ -73,6 +74,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   sink: ReadSink | null = null;
 
   readonly transport: Transport;
+  /** A Unix domain socket of the kernel's. */
+  isPipe = false;
   #announce: Announce | null = null;
   #localAddress: string | undefined;
   #localPort: number | undefined;
@@ -222,6 +225,15 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     return null;
   }
 
+  /** Connects to a Unix domain socket. */
+  connectPath(path: string, done: ConnectDone): string | null {
+    if (this.connection !== null) return this.#connectDone === null ? 'EISCONN' : 'EALREADY';
+    this.isPipe = true;
+    this.connection = connectPath(path, this);
+    this.#await(done);
+    return null;
+  }
+
   #await(done: ConnectDone): void {
     this.#connectDone = done;
     this.#connectContext = new AsyncResource('TUNTCPCONNECT');
@@ -229,6 +241,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   getsockname(out: SocketName): void {
+    if (this.isPipe) return;
     if (this.connection !== null) {
       nameInto(out, this.connection.localAddress, this.connection.localPort);
     } else if (this.#localAddress !== undefined) {
@@ -238,7 +251,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   /** True when there is a remote end, whose name is then in `out`. */
   getpeername(out: SocketName): boolean {
-    if (this.connection === null || this.#connectDone !== null) return false;
+    if (this.connection === null || this.#connectDone !== null || this.isPipe) return false;
     nameInto(out, this.connection.remoteAddress, this.connection.remotePort);
     return true;
   }

@@ -1,12 +1,21 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Connection, Listener, Transport } from '../stack/connection.js';
+import { closings } from './closing.js';
 import { codeOf } from './errors.js';
 import { Handle, rethrow, type SocketName } from './handle.js';
 import { ipv4Of, ipv6Error } from './ipv6.js';
+import { listenPath, type PathOptions } from './pipe.js';
 
 /** What a handle tells the server that it belongs to. */
 export interface ServerHandleOwner {
   _onConnection(handle: Handle): void;
+}
+
+/** As in Node, an accepted connection belongs to no async context; its 'connection' event does. */
+const NOBODY = new AsyncResource('TUNTCPACCEPT');
+
+function newHandle(transport: Transport): Handle {
+  return new Handle(transport);
 }
 
 const RESOLVED = Promise.resolve();
@@ -20,6 +29,8 @@ export class ServerHandle extends AsyncResource {
   /** No file descriptor of the kernel's. */
   readonly fd = -1;
   readonly transport: Transport;
+  /** A Unix domain socket of the kernel's. */
+  isPipe = false;
   #listener: Listener | null = null;
   #referenced = true;
   #held = false;
@@ -50,12 +61,19 @@ export class ServerHandle extends AsyncResource {
     return null;
   }
 
+  /** Listens on a Unix domain socket; false when it cannot, and `failed` hears the code later. */
+  listenPath(options: PathOptions, failed: (code: string) => void): boolean {
+    this.isPipe = true;
+    this.#listener = listenPath(options, (connection) => this.#accept(connection), failed);
+    this.#updateHold();
+    return this.#listener !== null;
+  }
+
   #accept(connection: Connection): Handle {
-    return this.runInAsyncScope(() => {
-      const handle = new Handle(this.transport);
-      handle.accept(connection, this.#complete);
-      return handle;
-    });
+    const handle = NOBODY.runInAsyncScope(newHandle, null, this.transport);
+    handle.isPipe = this.isPipe;
+    handle.accept(connection, this.#complete);
+    return handle;
   }
 
   readonly #complete = (handle: Handle): void => {
@@ -84,20 +102,20 @@ export class ServerHandle extends AsyncResource {
   }
 
   getsockname(out: SocketName): void {
-    if (this.#listener === null) return;
+    if (this.#listener === null || this.isPipe) return;
     out.address = this.#listener.address;
     out.family = 'IPv4';
     out.port = this.#listener.port;
   }
 
-  /** Stops listening; `done` is called in a later turn. */
+  /** Stops listening; `done` is called later. */
   close(done?: () => void): void {
     this.#listener?.close();
     this.#listener = null;
     this.owner = null;
     for (const handle of this.#ready.splice(0)) handle.reset();
     this.#updateHold();
-    if (done !== undefined) this.transport.runtime.yield(done);
+    if (done !== undefined) closings(this.transport.runtime).add(done);
   }
 
   ref(): void {

@@ -33,6 +33,10 @@ type Options = Record<string, unknown>;
 /** The sockets of connections that a server accepts. */
 type SocketClass = new (options?: SocketOptions) => Socket;
 
+// In Node's own words.
+const ABSTRACT_FOR_ALL =
+  'can not set readableAll or writableAllt to true when path is abstract unix socket';
+
 function withoutStack(): TypeError {
   return new TypeError('A Server belongs to a stack: use stack.net.Server or createNet(transport)');
 }
@@ -124,7 +128,9 @@ export class Server extends stem(EventEmitter) implements SocketServer {
       this.#listenOn(options.host, port, Number(options.backlog || backlog));
       return this;
     }
-    if (options.path && isPipeName(options.path)) return this.#listenPath(options.path);
+    if (options.path && isPipeName(options.path)) {
+      return this.#listenPath(options, Number(options.backlog || backlog));
+    }
     const reason = 'must have the property "port" or "path"';
     const isWithout = !('port' in options || 'path' in options);
     throw invalidArgValue('options', options, isWithout ? reason : undefined);
@@ -149,9 +155,22 @@ export class Server extends stem(EventEmitter) implements SocketServer {
     return this;
   }
 
-  #listenPath(path: string): this {
+  #listenPath(options: Options, backlog: number): this {
+    const path = options.path as string;
+    const { readableAll, writableAll } = options as {
+      readableAll?: boolean;
+      writableAll?: boolean;
+    };
+    if (path.startsWith('\0') && (readableAll || writableAll)) {
+      throw invalidArgValue('options', options, ABSTRACT_FOR_ALL);
+    }
     this._pipeName = path;
-    this.#fail('ENOTSUP', path, -1);
+    const handle = new ServerHandle(this._transport);
+    const open = { path, readableAll, writableAll, backlog: backlog || undefined };
+    const failed = (code: string): void => {
+      this.#emitError(listenException(code, 'listen', path, -1));
+    };
+    if (handle.listenPath(open, failed)) this.#adopt(handle, path, -1, -1);
     return this;
   }
 
@@ -190,8 +209,13 @@ export class Server extends stem(EventEmitter) implements SocketServer {
 
   #fail(code: string, address: string | null, port: number | null): void {
     const error = listenException(code, 'listen', address, port);
-    serverListen.error.publish({ server: this, error });
     process.nextTick(() => this.emit('error', error));
+    serverListen.error.publish({ server: this, error });
+  }
+
+  #emitError(error: Error): void {
+    serverListen.error.publish({ server: this, error });
+    this.emit('error', error);
   }
 
   get listening(): boolean {
@@ -199,7 +223,7 @@ export class Server extends stem(EventEmitter) implements SocketServer {
   }
 
   address(): AddressInfo | string | null {
-    if (!this._handle) return this._pipeName || null;
+    if (!this._handle || this._handle.isPipe) return this._pipeName || null;
     const name: SocketName = {};
     this._handle.getsockname(name);
     return name as AddressInfo;
@@ -210,7 +234,8 @@ export class Server extends stem(EventEmitter) implements SocketServer {
   /** @internal */
   _onConnection(handle: Handle): void {
     if (this.#isFull()) {
-      this.emit('drop', dropArgument(handle));
+      if (handle.isPipe) this.emit('drop');
+      else this.emit('drop', dropArgument(handle));
       handle.close();
       return;
     }

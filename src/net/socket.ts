@@ -1,18 +1,19 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { BlockList } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
-import { Duplex } from 'node:stream';
+import { addAbortSignal, Duplex } from 'node:stream';
 import type { ConnectionErrorCode, Transport } from '../stack/connection.js';
 import { clientSocket } from './channels.js';
 import type { AutoSelectFamily, ConnectArguments } from './connect-options.js';
 import { normalizeArguments } from './connect-options.js';
-import { lookupAndConnect } from './connecting.js';
+import { connectToPath, lookupAndConnect } from './connecting.js';
 import { type Chunk, Endpoint } from './endpoint.js';
 import {
   closedBeforeConnection,
   endedByPeer,
   errnoException,
-  hostPortException,
+  invalidArgType,
+  invalidHandleType,
   missingArgs,
   socketClosed,
 } from './errors.js';
@@ -26,7 +27,6 @@ import type { SocketOptions } from './socket-options.js';
 import { checkBlockList, refuseForeign, refuseUnsupported } from './socket-options.js';
 import {
   validateAbortSignal,
-  validateCleanString,
   validateDuration,
   validateFunction,
   validateInt32,
@@ -119,7 +119,10 @@ export class Socket extends Endpoint implements HandleOwner {
       emitClose: false,
       autoDestroy: true,
       decodeStrings: false,
+      // Below, when there is a socket that can be destroyed.
+      signal: undefined,
     });
+    if (given.signal) addAbortSignal(given.signal, this);
     refuseForeign(given, (handle) => handle instanceof Handle);
     this.#noDelay = Boolean(given.noDelay);
     this.#keepAlive = Boolean(given.keepAlive);
@@ -199,7 +202,7 @@ export class Socket extends Endpoint implements HandleOwner {
     if (!this._handle) this.#newHandle();
     this._unrefTimer();
     this.connecting = true;
-    if (options.path) this.#connectPath(options.path);
+    if (options.path) connectToPath(this, options.path);
     else lookupAndConnect(this, options, this._autoSelectFamily);
     return this;
   }
@@ -214,11 +217,6 @@ export class Socket extends Endpoint implements HandleOwner {
   _replaceHandle(): void {
     this._handle?.close();
     this.#newHandle();
-  }
-
-  #connectPath(path: string): void {
-    validateCleanString(path, 'options.path');
-    process.nextTick(() => this.destroy(hostPortException('ENOTSUP', 'connect', path)));
   }
 
   /** @internal */
@@ -367,6 +365,7 @@ export class Socket extends Endpoint implements HandleOwner {
 
   /** Ends the connection with RST. */
   resetAndDestroy(): this {
+    if (this._handle?.isPipe) throw invalidHandleType();
     if (!this._handle) this.destroy(socketClosed());
     else if (this.connecting) this.once('connect', () => this._reset());
     else this._reset();
@@ -472,6 +471,7 @@ export class Socket extends Endpoint implements HandleOwner {
 
   /** Remembers the eight bits of IPv4's type of service; packets go out with 0. */
   setTypeOfService(tos: number): this {
+    if (Number.isNaN(tos)) throw invalidArgType('tos', 'of type number', tos);
     this.#typeOfService = validateInt32(tos, 'tos', 0, 255);
     return this;
   }

@@ -42,9 +42,14 @@ export function validateBoolean(value: unknown, name: string): boolean {
   return value;
 }
 
-/** A string without null bytes. */
-export function validateCleanString(value: unknown, name: string): string {
+export function validateString(value: unknown, name: string): string {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
+  return value;
+}
+
+/** A string without null bytes. */
+export function validateCleanString(text: unknown, name: string): string {
+  const value = validateString(text, name);
   if (value.includes('\0')) {
     throw invalidArgValue(name, value, 'must be a string without null bytes');
   }
