@@ -20,29 +20,25 @@ function argumentsOf(args: Rest): ReturnType<typeof normalizeArguments> {
 /**
  * Makes `http`, `https`, `tls`, `http2` and `fetch` open their connections on `transport`. Node's own
  * modules keep the kernel's classes, of which they need the C++ side; what they call is changed:
- * `net.connect`, the last step of `listen`, and `tls.connect`. Pipes and descriptors stay the kernel's.
+ * `net.connect`, the last step of `listen`, and `tls.connect`. Unix sockets stay the kernel's.
  *
  * @returns the module for everybody else: ours, with what only Node's has
  */
 export function replaceNet(transport: () => Transport): KernelNet {
   reachThroughStreams();
   const ours = createNet(transport);
-  const connect = replaceConnect(ours);
+  replaceConnect(ours);
   kernel.createServer = ours.createServer as unknown as KernelNet['createServer'];
   replaceListen(ours);
   replaceTlsConnect(ours);
   acceptInstances(ours.Socket, kernel.Socket);
   acceptInstances(ours.Server, kernel.Server);
-  return { ...kernel, ...ours, connect, createConnection: connect } as unknown as KernelNet;
+  return { ...kernel, ...ours } as unknown as KernelNet;
 }
 
-function replaceConnect(ours: NetModule): KernelNet['connect'] {
-  const { connect: original, createConnection } = kernel;
-  const connect = ((...args: Rest) => {
-    const [options] = argumentsOf(args);
-    const open = (options.path ? original : ours.connect) as (...args: Rest) => unknown;
-    return open(...args);
-  }) as unknown as KernelNet['connect'];
+function replaceConnect(ours: NetModule): void {
+  const connect = ours.connect as unknown as KernelNet['connect'];
+  const { createConnection } = kernel;
   kernel.connect = connect;
   kernel.createConnection = connect;
   // Up to Node.js 20 the agent has taken the function over; later ones ask for it each time.
@@ -60,7 +56,6 @@ function replaceConnect(ours: NetModule): KernelNet['connect'] {
         'use net.connect, new net.Socket or tls.connect',
     );
   };
-  return connect;
 }
 
 function replaceListen(ours: NetModule): void {

@@ -16,7 +16,7 @@ describe('tuntcp/register', () => {
         said: 'hello',
         instances: [true, true, true, true, true, false],
         unixSocket: 'by a unix socket',
-        ourSocketsToPipes: ['ENOTSUP', 'ENOTSUP'],
+        ourUnixSocket: ['by another', 'ENOENT'],
         bareTlsSocket: 'ERR_METHOD_NOT_IMPLEMENTED',
         inWorker: [true, 'ECONNREFUSED'],
         clusterWorker: { failed: true, says: true },

@@ -41,10 +41,13 @@ async function unixSocket() {
   return said;
 }
 
-async function ourSocketsToPipes() {
-  const [connecting] = await once(new net.Socket().connect(path), 'error');
-  const [listening] = await once(net.createServer().listen(path), 'error');
-  return [connecting.code, listening.code];
+async function ourUnixSocket() {
+  const server = net.createServer((socket) => socket.end('by another'));
+  await once(server.listen(path), 'listening');
+  const said = await text(net.connect({ path }));
+  server.close();
+  const [{ code }] = await once(net.connect(`${path}.not`), 'error');
+  return [said, code];
 }
 
 async function thrownBy(task) {
@@ -94,7 +97,7 @@ const result = {
     http.createServer() instanceof net.Socket,
   ],
   unixSocket: await unixSocket(),
-  ourSocketsToPipes: await ourSocketsToPipes(),
+  ourUnixSocket: await ourUnixSocket(),
   bareTlsSocket: await thrownBy(() => new tls.TLSSocket().connect(port)),
   inWorker: await inWorker(port),
   clusterWorker: await clusterWorker(),
