@@ -1,4 +1,4 @@
-import type { AddressInfo, Server as NodeServer, Socket as NodeSocket } from 'node:net';
+import type { AddressInfo, BlockList, Server as NodeServer, Socket as NodeSocket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { NetModule } from '../net/create-net.js';
 import type { Server } from '../net/server.js';
@@ -29,6 +29,8 @@ export interface Listening extends NodeServer {
   /** s */
   keepAliveInitialDelay: number;
   highWaterMark?: number;
+  /** Since Node.js 22.13. */
+  blockList?: BlockList;
 }
 
 const LOCALHOST = '127.0.0.1';
@@ -68,6 +70,7 @@ export function listenStep(net: Pick<NetModule, 'createServer'>): Listening['_li
       keepAlive: this.keepAlive,
       keepAliveInitialDelay: this.keepAliveInitialDelay * 1000,
       highWaterMark: this.highWaterMark,
+      ...(this.blockList ? { blockList: this.blockList } : {}),
     });
     Object.defineProperty(inner, 'maxConnections', { get: () => this.maxConnections });
     const handle = new ListenHandle(inner);

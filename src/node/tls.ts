@@ -17,6 +17,7 @@ const CONNECTION_OPTIONS = [
   'lookup',
   'localAddress',
   'localPort',
+  'allowHalfOpen',
   'noDelay',
   'keepAlive',
   'keepAliveInitialDelay',
