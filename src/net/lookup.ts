@@ -1,5 +1,6 @@
 import type { LookupAddress } from 'node:dns';
-import { ADDRCONFIG, lookup as dnsLookup } from 'node:dns';
+// Not its members: a program that replaces `dns.lookup` means us as well.
+import dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type { ConnectArguments } from './connect-options.js';
 import { invalidArgValue, notFound } from './errors.js';
@@ -34,7 +35,7 @@ export function lookupSettings(options: ConnectArguments): LookupSettings {
   const family = familyNumber(options.family);
   const hints = options.hints || 0;
   const either = family !== 4 && family !== 6;
-  return { family, hints: either && hints === 0 ? ADDRCONFIG : hints };
+  return { family, hints: either && hints === 0 ? dns.ADDRCONFIG : hints };
 }
 
 /** One family only, since an address of the other would be of no use to whoever asked. */
@@ -59,7 +60,7 @@ export function resolveHost(
   }
   const { family } = settings;
   if (!isLocalhost(host)) {
-    dnsLookup(host, { ...settings, family: family || 4 }, found);
+    dns.lookup(host, { ...settings, family: family || 4 }, found);
     return;
   }
   if (family !== undefined && family !== 0 && family !== 4 && family !== 6) {
@@ -78,6 +79,6 @@ export function resolveListenHost(
   if (isLocalhost(host)) {
     process.nextTick(found, null, LOCALHOST.address, LOCALHOST.family);
   } else {
-    dnsLookup(host, { family: 4 }, found);
+    dns.lookup(host, { family: 4 }, found);
   }
 }

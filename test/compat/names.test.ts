@@ -1,4 +1,5 @@
 import type { LookupAddress } from 'node:dns';
+import dns from 'node:dns';
 import { describe } from 'vitest';
 import { both, freePort, serve, show, turns, until } from './both.js';
 
@@ -137,6 +138,34 @@ describe('several addresses', () => {
     client.on('lookup', () => client.destroy());
     log.watch('client', client, EVENTS);
     await until(client, 'close');
+  });
+});
+
+describe('a dns.lookup that a program has replaced', () => {
+  /** Runs `task` while names are looked up by `answer`, whoever asks. */
+  async function replaced(answer: typeof dns.lookup, task: () => Promise<void>): Promise<void> {
+    const original = dns.lookup;
+    dns.lookup = answer;
+    try {
+      await task();
+    } finally {
+      dns.lookup = original;
+    }
+  }
+
+  both('for connect', async (net, log) => {
+    const { server, port } = await serve(net, (socket) => socket.end());
+    const answer = (host: string, _options: object, callback: (...answer: unknown[]) => void) => {
+      log.note(`asked for ${host}`);
+      setImmediate(() => callback(null, '127.0.0.1', 4));
+    };
+    await replaced(answer as never, async () => {
+      const client = net.connect({ port, host: 'name.test', family: 4 });
+      log.watch('client', client, EVENTS);
+      client.resume();
+      await until(client, 'close');
+    });
+    server.close();
   });
 });
 
