@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Namespace } from '../integration/support/namespace.js';
-import { requireTun } from '../integration/support/require.js';
+import { noTun, requireTun } from '../integration/support/require.js';
 import type { Running } from '../integration/support/running.js';
 import { NODE, namespaceWithDevice, OURS, resultOf, startNode } from './arrangements.js';
 
@@ -21,6 +21,7 @@ async function sh(script: string): Promise<void> {
 }
 
 beforeAll(async () => {
+  if (noTun() !== null) return;
   namespace = await namespaceWithDevice();
   const holder = namespace.spawn('unshare', ['-n', 'sh', '-c', 'echo $$; exec cat']);
   const [pid] = await holder.says(/^\d+$/m);
