@@ -90,19 +90,17 @@ export function onRetransmitTimeout(tcb: Tcb, now: number): void {
   tcb.recovery = Recovery.LOSS;
   tcb.recover = tcb.sndNxt;
   tcb.dupAcks = 0;
-  tcb.rttAt = -1;
   retransmitRange(tcb, tcb.sndUna, tcb.sndNxt, RTO);
 }
 
 /** Sends everything outstanding again, as after a window that was closed or an MTU that shrank. */
 export function retransmitAll(tcb: Tcb, cause: RetransmitCause): void {
-  tcb.rttAt = -1;
   retransmitRange(tcb, tcb.sndUna, tcb.sndNxt, cause);
 }
 
 /** SYN, or SYN and ACK, goes out again at the next output. */
 export function retransmitSyn(tcb: Tcb, cause: RetransmitCause): void {
-  tcb.rttAt = -1;
+  tcb.synSentAt = -1;
   retransmitRange(tcb, tcb.iss, add(tcb.iss, 1), cause);
 }
 

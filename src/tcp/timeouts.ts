@@ -79,7 +79,6 @@ function onPersist(tcb: Tcb, now: number): void {
   const room = Math.max(1, Math.min(tcb.sndWnd, tcb.sndMss));
   tcb.lossCause = WINDOW_PROBE;
   sendData(tcb, tcb.sndUna, room, now);
-  tcb.rttAt = -1;
   if (tcb.sndWnd > 0) return;
   backOff(tcb);
   armPersist(tcb, now);
