@@ -84,6 +84,8 @@ export interface Connection {
 export type TimerName =
   | 'retransmit'
   | 'persist'
+  | 'reorder'
+  | 'probe'
   | 'delayedAck'
   | 'keepAlive'
   | 'finWait2'
