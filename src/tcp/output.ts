@@ -15,7 +15,14 @@ import {
   URG,
 } from '../wire/segment.js';
 import { markAppLimited, startFlight } from './delivery-rate.js';
-import { ackDue, ackReason, noteAckSent, receiveWindow, windowUpdateDue, writeSack } from './receiver.js';
+import {
+  ackDue,
+  ackReason,
+  noteAckSent,
+  receiveWindow,
+  windowUpdateDue,
+  writeSack,
+} from './receiver.js';
 import { lastResort } from './rfc6675.js';
 import { allowance, resendAllowance, sendsNow, unsent } from './sender.js';
 import { Sent } from './sent-segments.js';

@@ -16,7 +16,13 @@ import { beginSample, endSample, type RateSample } from './delivery-rate.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
 import { sendReset, sendResetFor } from './output.js';
-import { isAcceptable, noteOldText, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
+import {
+  isAcceptable,
+  noteOldText,
+  receiveEarlyText,
+  receiveFin,
+  receiveText,
+} from './receiver.js';
 import { onAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN, WINDOW_OPENED } from './retransmit-cause.js';
 import { noteMinRtt, rttSample, setRto } from './rtt.js';
