@@ -95,9 +95,7 @@ function sendSyn(tcb: Tcb, now: number): void {
     tcb.waitingSince = now;
     tcb.synSentAt = now;
   }
-  // Sent again from FIN_WAIT_1 it follows a FIN whose scaled window may have offered more.
-  const window = again ? Math.max(segment.wnd, diff(tcb.rcvAdv, tcb.rcvNxt)) : segment.wnd;
-  noteAckSent(tcb, window, now);
+  noteAckSent(tcb, segment.wnd, now);
   transmit(tcb, segment, now, again);
   if (tcb.retransmitAt === Infinity) armRetransmit(tcb, now);
 }
@@ -315,13 +313,20 @@ function setTimestamps(tcb: Tcb, segment: Segment, now: number): void {
   segment.tsEcr = (segment.flags & ACK) !== 0 ? tcb.tsRecent : 0;
 }
 
-/** Announces the window, rounded up to what the scale can say so that the edge never moves left. */
+/**
+ * Announces the window in units of the scale: rounded up, so that the edge does not move left, unless
+ * that offers a unit or more beyond the buffer. Then it is rounded down, and what lies between is taken
+ * all the same (RFC 7323 §2.4).
+ */
 function finishWindow(tcb: Tcb, segment: Segment, now: number): void {
   const shift = tcb.rcvWindowShift;
-  const scaled = Math.min(65_535, (receiveWindow(tcb) + (1 << shift) - 1) >> shift);
-  segment.wnd = scaled;
+  const unit = 1 << shift;
+  const window = receiveWindow(tcb);
+  const up = Math.min(65_535, (window + unit - 1) >> shift);
+  const free = Math.max(tcb.rcvBufferLimit - tcb.receiveQueue.length, 0);
+  segment.wnd = up << shift < free + unit ? up : Math.min(65_535, window >> shift);
   if (tcb.quickAcks > 0 && tcb.ackPending > 0) tcb.quickAcks--;
-  noteAckSent(tcb, scaled << shift, now);
+  noteAckSent(tcb, segment.wnd << shift, now);
 }
 
 function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void {

@@ -205,10 +205,13 @@ export function isAcceptable(tcb: Tcb, segment: Segment): boolean {
   );
 }
 
-/** ACKs that were sent make those that were owed superfluous. */
+/**
+ * ACKs that were sent make those that were owed superfluous. What was once offered stays acceptable,
+ * whatever `window` a later segment could say (RFC 7323 §2.4).
+ */
 export function noteAckSent(tcb: Tcb, window: number, now: number): void {
   tcb.lastAckSent = tcb.rcvNxt;
-  tcb.rcvAdv = add(tcb.rcvNxt, window);
+  tcb.rcvAdv = max(tcb.rcvAdv, add(tcb.rcvNxt, window));
   tcb.ackNow = null;
   tcb.duplicateAcks = 0;
   tcb.ackPending = 0;

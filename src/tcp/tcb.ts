@@ -148,7 +148,7 @@ export class Tcb {
 
   irs: Seq = seq(0);
   rcvNxt: Seq = seq(0);
-  /** Right edge of the window as last announced; it never moves left (RFC 9293 SHLD-14). */
+  /** The furthest right edge that was announced: up to here octets are taken (RFC 7323 §2.4). */
   rcvAdv: Seq = seq(0);
   rcvUp: Seq = seq(0);
   urgentMode = false;

@@ -197,6 +197,31 @@ describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
     },
   );
 
+  scripted(
+    'RFC 7323 §2.4: rounding does not offer more than the buffer, whatever is announced stays open',
+    { tcp: { receiveBuffer: 1_000_000 } },
+    (p) => {
+      p.user.reads = false;
+      p.accept({ mss: 1_460, wscale: 0 });
+      const unit = 1 << p.tcb.rcvWindowShift;
+      expect(unit).toBe(16);
+      let furthest = 0;
+      // Odd lengths, so that RCV.NXT is mostly not on a boundary of the scale.
+      for (let i = 0; i < 1_500 && furthest < 2_000_000; i++) {
+        p.send('.', { data: Buffer.alloc(777, 'x') });
+        p.run(50);
+        for (const packet of p.inbox.splice(0)) {
+          furthest = Math.max(furthest, packet.rawAck - p.iss + packet.win * unit);
+        }
+      }
+      expect(furthest - 1).toBeGreaterThanOrEqual(1_000_000);
+      expect(furthest - 1).toBeLessThan(1_000_000 + unit);
+      expect(p.tcb.receiveQueue.length).toBe(furthest - 1);
+      p.send('.', { seq: 0, data: 'keep-alive' });
+      p.expect('.', { ack: furthest, win: 0 });
+    },
+  );
+
   conversation(
     'back-pressure: write takes what there is room for',
     { tcpA: { sendBuffer: 2_048 } },
