@@ -1,5 +1,6 @@
 import { add, diff, max } from '../base/seq.js';
 import { FIN, OPT_SACK, type Segment, SYN } from '../wire/segment.js';
+import { tuneSendBuffer } from './autotune.js';
 import { beginSample, endSample, type RateSample } from './delivery-rate.js';
 import { onAck } from './recovery.js';
 import { noteMinRtt, rttSample, setRto } from './rtt.js';
@@ -57,6 +58,7 @@ function dropAcknowledged(tcb: Tcb): void {
   tcb.sendBuffer.drop(bytes);
   tcb.sendStart = add(tcb.sendStart, bytes);
   tcb.bytesAcked += bytes;
+  tuneSendBuffer(tcb);
   // A quarter of the buffer at a time, so that a writer is not woken for every ACK.
   if (tcb.writeBlocked && 4 * tcb.sendBuffer.free >= tcb.sendBuffer.limit) {
     tcb.events |= Event.WRITABLE;

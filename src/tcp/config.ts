@@ -47,10 +47,17 @@ export interface TcpConfig {
   /** Probes without an answer after which the connection is given up. */
   keepAliveProbes: number;
 
-  /** Most bytes that are written and not yet acknowledged. */
+  /** Most bytes that are written and not yet acknowledged, at first; it grows with the congestion
+   * window. Given without `sendBufferMax`, it stays what it is. */
   sendBuffer: number;
-  /** Most received bytes that wait to be read: the receive window when nothing waits. */
+  /** Up to here the send buffer grows; the end of Linux's tcp_wmem. */
+  sendBufferMax: number;
+  /** Most received bytes that wait to be read: the receive window when nothing waits. It is so at
+   * first, and grows with what is read per round trip. Given without `receiveBufferMax`, it stays. */
   receiveBuffer: number;
+  /** Up to here the receive buffer grows; the end of Linux's tcp_rmem. The window scale follows from
+   * it: RFC 7323 §2. */
+  receiveBufferMax: number;
   /** Announce window scaling, RFC 7323 §2; without it windows end at 65,535 bytes. */
   windowScale: boolean;
   /** Announce timestamps, RFC 7323 §3. */
@@ -94,8 +101,10 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   keepAliveIdle: 7_200_000,
   keepAliveInterval: 75_000,
   keepAliveProbes: 9,
-  sendBuffer: 2 * 1024 * 1024,
-  receiveBuffer: 2 * 1024 * 1024,
+  sendBuffer: 256 * 1024,
+  sendBufferMax: 4 * 1024 * 1024,
+  receiveBuffer: 128 * 1024,
+  receiveBufferMax: 6 * 1024 * 1024,
   windowScale: true,
   timestamps: true,
   sack: true,
@@ -136,7 +145,9 @@ const RANGES: {
   keepAliveInterval: [1, DAY],
   keepAliveProbes: [1, 127],
   sendBuffer: [2_048, 1 << 30],
+  sendBufferMax: [2_048, 1 << 30],
   receiveBuffer: [2_048, 1 << 30],
+  receiveBufferMax: [2_048, 1 << 30],
   mss: [0, 65_495],
   initialWindow: [1, 1_000],
   backlog: [1, 65_535],
@@ -156,6 +167,8 @@ export function tcpConfig(changes: Partial<TcpConfig> = {}): TcpConfig {
     config[name] = value;
   }
   const result = config as unknown as TcpConfig;
+  fitBuffer(result, changes, 'sendBuffer', 'sendBufferMax');
+  fitBuffer(result, changes, 'receiveBuffer', 'receiveBufferMax');
   if (result.rtoMin > result.rtoMax) {
     throw rangeError('tcp.rtoMin', `<= rtoMax (${result.rtoMax})`, result.rtoMin);
   }
@@ -164,6 +177,22 @@ export function tcpConfig(changes: Partial<TcpConfig> = {}): TcpConfig {
     throw rangeError('tcp.mss', `0 or >= ${MIN_MSS}`, result.mss);
   }
   return result;
+}
+
+/** A size that is given alone stays as it is, like SO_SNDBUF; a limit that is given alone caps it. */
+function fitBuffer(
+  config: TcpConfig,
+  changes: Partial<TcpConfig>,
+  size: 'sendBuffer' | 'receiveBuffer',
+  limit: 'sendBufferMax' | 'receiveBufferMax',
+): void {
+  if (changes[limit] === undefined) {
+    if (changes[size] !== undefined) config[limit] = config[size];
+  } else if (changes[size] === undefined) {
+    config[size] = Math.min(config[size], config[limit]);
+  } else if (config[size] > config[limit]) {
+    throw rangeError(`tcp.${size}`, `<= ${limit} (${config[limit]})`, config[size]);
+  }
 }
 
 function checkField(name: string, value: unknown): void {

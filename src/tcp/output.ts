@@ -14,6 +14,7 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
+import { tuneReceiveBuffer } from './autotune.js';
 import { markAppLimited, startFlight } from './delivery-rate.js';
 import {
   ackDue,
@@ -62,6 +63,7 @@ export function output(tcb: Tcb, now: number): void {
       if (tcb.ackNow !== null && (!tcb.reassembly.isEmpty || tcb.owesDsack)) sendAck(tcb, now);
       if (tcb.frto !== Frto.SECOND_ACK) sendRetransmissions(tcb, now);
       sendNew(tcb, now);
+      tuneReceiveBuffer(tcb, now);
       if (ackDue(tcb) || windowUpdateDue(tcb)) sendAck(tcb, now);
       else if (tcb.lastAckSent !== tcb.rcvNxt && tcb.delayedAckAt === Infinity) {
         armDelayedAck(tcb, now);

@@ -11,6 +11,7 @@ import {
   URG,
 } from '../wire/segment.js';
 import { takeAcknowledgment } from './acknowledgment.js';
+import { timeRoundTrip } from './autotune.js';
 import { close } from './calls.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
@@ -318,6 +319,7 @@ function arrivesFromSixth(tcb: Tcb, segment: Segment, now: number): Drop {
   arrivesUrgent(tcb, segment);
   if (segment.length > 0) {
     if (tcb.orphaned && hasNewText(tcb, segment)) return resetUnreadable(tcb, now);
+    timeRoundTrip(tcb, segment, now);
     receiveText(tcb, segment);
   }
   if (receiveFin(tcb, segment)) arrivesFin(tcb, now);

@@ -153,7 +153,18 @@ export class Tcb {
   rcvUp: Seq = seq(0);
   urgentMode = false;
   rcvWindowShift = 0;
+  /** Grows; see `autotune.ts`. */
   rcvBufferLimit: number;
+  /** Most bytes that the user has read in a round trip; where and when this one began. */
+  rcvSpace: number;
+  rcvSpaceFrom = -0;
+  rcvSpaceSince = -0;
+  /** Round trip as a receiver sees it, ms, from echoes of the timestamp {@link rcvRttEcho}; 0: none. */
+  rcvRtt = -0;
+  rcvRttEcho = 0;
+  /** Full segments of the peer, as they arrive, have so many octets; and the latest one had. */
+  rcvFullSize: number;
+  rcvLastSize = 0;
   readonly receiveQueue = new ReceiveQueue();
   readonly reassembly = new Reassembly();
   /** The peer's FIN has been taken into {@link rcvNxt}. */
@@ -347,12 +358,14 @@ export class Tcb {
     this.pathMss = this.rcvMss;
     this.sendBuffer = new ByteRing(config.sendBuffer);
     this.rcvBufferLimit = config.receiveBuffer;
+    this.rcvSpace = Math.min(10 * this.rcvMss, config.receiveBuffer);
+    this.rcvFullSize = this.rcvMss;
     this.noDelay = config.noDelay;
     this.quickAcks = config.quickAcks;
     this.rto = config.rtoInitial;
     this.keepAliveIdle = config.keepAliveIdle;
     this.userTimeout = config.userTimeout;
-    this.rcvWindowShift = config.windowScale ? windowShiftFor(config.receiveBuffer) : 0;
+    this.rcvWindowShift = config.windowScale ? windowShiftFor(config.receiveBufferMax) : 0;
     this.congestion = createCongestionControl(config.congestionControl);
     this.timer = new TimerNode<Tcb>(this);
   }

@@ -61,7 +61,7 @@ describe('window scale (RFC 7323 §2)', () => {
     scripted(`the peer's shift of ${shift} counts for all but the SYN`, {}, (p) => {
       p.listen();
       p.send('S', { wscale: shift, win: 1_000 });
-      p.expect('S.', { wscale: 6 });
+      p.expect('S.', { wscale: 7 });
       expect(p.tcb.sndWnd).toBe(1_000);
       p.send('.', { win: 1_001 });
       expect(p.tcb.sndWnd).toBe(1_001 << shift);
@@ -86,7 +86,7 @@ describe('window scale (RFC 7323 §2)', () => {
 
   scripted('our SYN offers it, an answer without it is unscaled', {}, (p) => {
     p.connect();
-    p.expect('S', { wscale: 6, win: 65_535 });
+    p.expect('S', { wscale: 7, win: 65_535 });
     p.send('S.', { ack: 1 });
     p.expect('.');
     p.send('.', { data: 'x' });
