@@ -42,6 +42,8 @@ setup_missing_debian() {
   command -v ip >/dev/null && command -v ss >/dev/null || echo iproute2
   command -v tcpdump >/dev/null || echo tcpdump
   command -v tshark >/dev/null || echo tshark
+  command -v iperf3 >/dev/null || echo iperf3
+  command -v wrk >/dev/null || echo wrk
   if setup_addon_is_stale; then
     command -v g++ >/dev/null || command -v c++ >/dev/null || echo g++
     command -v make >/dev/null || echo make
