@@ -46,7 +46,7 @@ export class JsonReport implements Report {
         reverse: Number(parameters.reverse),
         tos: 0,
         target_bitrate: bitrate,
-        bidir: Number(parameters.bidir),
+        ...(parameters.bidir && { bidir: 1 }),
       },
       ...(parameters.title !== null && { title: parameters.title }),
     };
