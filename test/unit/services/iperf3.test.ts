@@ -191,7 +191,8 @@ describe('a test', () => {
       const { streams } = await client.run();
       const [seen] = await ends(1);
       const sockets = [...streams, ...seen!.summary!.streams].map(({ stream }) => stream.socket);
-      await Promise.all(sockets.filter(({ closed }) => !closed).map((each) => once(each, 'close')));
+      const open = sockets.filter(({ closed }) => !closed);
+      await Promise.all(open.map((each) => new Promise((resolve) => each.on('close', resolve))));
     });
   });
 });
