@@ -85,8 +85,9 @@ function used({ heapUsed, external }: Memory): number {
 async function settled(server: BenchServer, when: (idle: number) => boolean): Promise<Memory> {
   const deadline = Date.now() + PATIENCE * 1000;
   for (;;) {
-    const memory = await server.ask('memory');
-    if (when(memory.idle)) return memory;
-    if (Date.now() > deadline) throw new Error(`the server still has ${memory.idle} connections`);
+    const idle = await server.ask('idle');
+    if (when(idle)) return server.ask('memory');
+    if (Date.now() > deadline) throw new Error(`the server still has ${idle} connections`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -18,13 +18,13 @@ export interface Memory {
   heapUsed: number;
   external: number;
   arrayBuffers: number;
-  /** Connections that it holds idle. */
-  idle: number;
 }
 
 interface Answers {
   cpu: { user: number; system: number };
   memory: Memory;
+  /** Connections that it holds idle. */
+  idle: number;
   closeIdle: null;
   startDelay: null;
   stopDelay: { p50: number; p99: number };
