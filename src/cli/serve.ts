@@ -1,3 +1,4 @@
+import type { CaptureLink } from '../link/capture.js';
 import { Recorder } from '../stack/recorder.js';
 import {
   bare,
@@ -8,16 +9,17 @@ import {
   parse,
   port,
 } from './arguments.js';
-import { startCapture } from './capture-serve.js';
+import { PCAP_HELP, PCAP_OPTIONS, startCapture } from './capture-serve.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
 import { networkId } from './control/directory.js';
 import type { StackView } from './control/questions.js';
-import { questionsTo } from './control/questions.js';
+import { questionsTo, streamsOf } from './control/questions.js';
 import { openControl, refuseSecond } from './control/stacks.js';
 import type { Io } from './io.js';
 import { describeTest, testAsJson } from './iperf3-tests.js';
 import { jsonRecorder, liveRecorder } from './live.js';
+import { LossyOutput } from './lossy-output.js';
 import { startMetricsServer } from './metrics-server.js';
 import type { RunningServices, ServiceOptions } from './services.js';
 import { startServices } from './services.js';
@@ -36,16 +38,15 @@ ${HOST_HELP}
       --metrics PORT            metrics for Prometheus, on the kernel's 127.0.0.1 alone
       --dir DIR                 serve these files; what / shows without is then at /connection
   -v, --verbose                 print a line for each connection that opens or closes
-      --ladder                  print every segment, with our state beside it
-      --pcap FILE               write every packet to FILE, in pcapng; wireshark FILE reads it
-      --pcap-filter FILTER      only these packets, such as 'tcp port 80 and not host 10.7.0.9'
+      --ladder                  draw every segment, with the states of both sides
+${PCAP_HELP}
       --json                    print one JSON object per line
   -h, --help                    print this and exit
 
 http: / shows you your own connection, /bytes/N is N bytes (byte i is i mod 251), and a POST to /sum
-is answered with length and SHA-256. Meanwhile tuntcp ss, stat and top show what goes on in it.
-Ctrl-C closes all connections with FIN and removes the device; a second one does not wait. Exit
-status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
+is answered with length and SHA-256. Meanwhile tuntcp ss, stat, top, capture and trace show
+what goes on in it. Ctrl-C closes all connections with FIN and removes the device; a second one
+does not wait. Exit status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
 `;
 
 export const serve: Command = { help: HELP, run };
@@ -59,8 +60,7 @@ async function run(argv: string[], io: Io): Promise<number> {
     dir: { type: 'string' },
     verbose: { type: 'boolean', short: 'v', default: false },
     ladder: { type: 'boolean', default: false },
-    pcap: { type: 'string' },
-    'pcap-filter': { type: 'string' },
+    ...PCAP_OPTIONS,
     json: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument '${positionals[0]}'`);
@@ -70,58 +70,72 @@ async function run(argv: string[], io: Io): Promise<number> {
   const dir = values.dir === undefined ? null : directory(values.dir);
   if (values.device !== undefined) await refuseSecond(io.env, values.device);
   const capture = startCapture(io, values);
-  const { recorder, finish } = recorderFor(io, values);
+  const output = outputOf(io, values.json);
+  const { recorder, finish } = recorderFor(output, io.env, values);
   const stop = new StopRequests(io);
   try {
     const device = await io.platform.openDevice({ name: values.device, ...settings });
-    const link = new WatchedLink(capture.wrap(device));
+    const captured = capture.wrap(device);
+    const link = new WatchedLink(captured);
     try {
       const host = await io.platform.host(link, settings.address, recorder);
-      const watch = values.verbose ? watcher(io, values.json) : undefined;
-      const onTest = values.verbose ? testWatcher(io, values.json) : undefined;
+      const watch = values.verbose ? watcher(output, values.json) : undefined;
+      const onTest = values.verbose ? testWatcher(output, values.json) : undefined;
       const services = await startServices(host.net, { recorder, dir, httpPort, watch, onTest });
-      const views = await openViews(io, host.view, link.name, settings, metricsPort);
-      announce(io, values.json, link.name, settings, services);
-      const reason = await Promise.race([stop.first, link.lost]).finally(views.close);
-      services.close();
-      if (values.json) write(io, { event: 'stopping', reason });
-      const impatient = stop.second.then(() => 130);
-      const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
-      finish();
-      if (values.json) write(io, { event: 'stopped', code });
-      return code;
+      const views = await openViews(io, host.view, captured, settings, metricsPort);
+      announce(output, values.json, link.name, settings, services);
+      try {
+        const reason = await Promise.race([stop.first, link.lost]);
+        services.close();
+        if (values.json) write(output, { event: 'stopping', reason });
+        const impatient = stop.second.then(() => 130);
+        const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
+        finish();
+        if (values.json) write(output, { event: 'stopped', code });
+        return code;
+      } finally {
+        // Whoever captures or traces sees the end of the connections too.
+        views.close();
+      }
     } finally {
       link.close();
       await capture.finish();
     }
   } finally {
     stop.release();
+    await output.end();
   }
+}
+
+/** A reader that has stopped, or a terminal after Ctrl-S, costs lines and not the stack its time. */
+function outputOf(io: Io, json: boolean): LossyOutput {
+  return new LossyOutput(io.stdout, (lost) =>
+    json ? JSON.stringify({ event: 'lost', lines: lost }) : `[${lost} lines lost]`,
+  );
 }
 
 /** The ways to look in from outside: the control socket, and metrics by http. */
 async function openViews(
   io: Io,
   stack: StackView,
-  device: string,
+  link: CaptureLink,
   settings: { address: string },
   metricsPort: number | null,
 ): Promise<{ close(): void }> {
   const metrics =
     metricsPort === null ? null : await startMetricsServer(metricsPort, () => stack.metrics());
   const identity = {
-    device,
+    device: link.name,
     pid: process.pid,
     network: networkId(),
     address: bare(settings.address),
   };
-  const control = await openControl(io.env, device, questionsTo(stack, identity)).catch(
-    (error: Error) => {
-      // Nobody can look in, but the services do without.
-      io.stderr.write(`tuntcp serve: no control socket: ${error.message}\n`);
-      return null;
-    },
-  );
+  const questions = { ...questionsTo(stack, identity), ...streamsOf(stack, link) };
+  const control = await openControl(io.env, link.name, questions).catch((error: Error) => {
+    // Nobody can look in, but the services do without.
+    io.stderr.write(`tuntcp serve: no control socket: ${error.message}\n`);
+    return null;
+  });
   return {
     close: () => {
       metrics?.close();
@@ -130,13 +144,17 @@ async function openViews(
   };
 }
 
-function recorderFor(io: Io, values: { ladder: boolean; json: boolean }) {
+function recorderFor(
+  to: LossyOutput,
+  env: NodeJS.ProcessEnv,
+  values: { ladder: boolean; json: boolean },
+) {
   if (!values.ladder) return { recorder: new Recorder(), finish: () => {} };
-  return values.json ? jsonRecorder(io.stdout) : liveRecorder(io.stdout, io.env);
+  return values.json ? jsonRecorder(to) : liveRecorder(to, env);
 }
 
 function announce(
-  io: Io,
+  output: LossyOutput,
   json: boolean,
   device: string,
   settings: { hostAddress: string; address: string },
@@ -145,7 +163,7 @@ function announce(
   const host = bare(settings.hostAddress);
   const address = bare(settings.address);
   if (json) {
-    write(io, { event: 'ready', device, host, address, ports });
+    write(output, { event: 'ready', device, host, address, ports });
     return;
   }
   const http = `http://${address}${ports.http === 80 ? '' : `:${ports.http}`}`;
@@ -158,26 +176,26 @@ function announce(
   ] as const;
   const width = Math.max(...commands.map(([command]) => command.length));
   const lines = commands.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`.trimEnd());
-  io.stdout.write(`${device} is up: the kernel is ${host}, tuntcp is ${address}. Ctrl-C ends it.
+  output.write(`${device} is up: the kernel is ${host}, tuntcp is ${address}. Ctrl-C ends it.
 Try, in another terminal:
 ${lines.join('\n')}
 `);
 }
 
-function watcher(io: Io, json: boolean): NonNullable<ServiceOptions['watch']> {
+function watcher(output: LossyOutput, json: boolean): NonNullable<ServiceOptions['watch']> {
   return (event, service, { remoteAddress, remotePort }) => {
-    if (json) write(io, { event, service, remoteAddress, remotePort });
-    else io.stdout.write(`${service}: ${remoteAddress}:${remotePort} ${event}\n`);
+    if (json) write(output, { event, service, remoteAddress, remotePort });
+    else output.write(`${service}: ${remoteAddress}:${remotePort} ${event}\n`);
   };
 }
 
-function testWatcher(io: Io, json: boolean): NonNullable<ServiceOptions['onTest']> {
+function testWatcher(output: LossyOutput, json: boolean): NonNullable<ServiceOptions['onTest']> {
   return (end) => {
-    if (json) write(io, { event: 'tested', service: 'iperf3', ...testAsJson(end) });
-    else io.stdout.write(`iperf3: ${describeTest(end)}\n`);
+    if (json) write(output, { event: 'tested', service: 'iperf3', ...testAsJson(end) });
+    else output.write(`iperf3: ${describeTest(end)}\n`);
   };
 }
 
-function write(io: Io, object: unknown): void {
-  io.stdout.write(`${JSON.stringify(object)}\n`);
+function write(output: LossyOutput, object: unknown): void {
+  output.write(`${JSON.stringify(object)}\n`);
 }
