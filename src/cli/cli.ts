@@ -8,7 +8,7 @@ const HELP = `Usage: tuntcp COMMAND [OPTIONS]
 A TCP/IP host in TypeScript, behind a TUN device.
 
 Commands:
-  serve     bring up a device and serve echo, discard, daytime, chargen and http on it
+  serve     bring up a device and serve echo, discard, chargen, http, iperf3 and more
   nc        netcat over this TCP: connect, or listen with -l
   iperf3    the client of iperf3 over this TCP
   run       run a command in a network namespace with this TCP on the other side; no root needed
