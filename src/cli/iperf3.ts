@@ -100,18 +100,19 @@ async function run(argv: string[], io: Io): Promise<number> {
     try {
       const host = await io.platform.host(link, settings.address, new SilentTrace());
       const client = new Iperf3Client(host.net, request.request);
-      const stopped = stop.first.then(() => client.interrupt());
-      const test = client.run().then(
+      let code: number | null = null;
+      void stop.first.then((reason) => {
+        code = reason === 'EPIPE' ? 0 : 130;
+        client.interrupt();
+      });
+      link.lost.catch((error: Error) => client.interrupt(error));
+      const failed = await client.run().then(
         () => request.finish(null),
         (error: Error) => request.finish(error),
       );
-      void link.lost.then(() => client.interrupt());
-      const interrupted = await Promise.race([test.then(() => false), stopped.then(() => true)]);
-      const failed = await test;
-      await closeHost(host, link);
-      if (interrupted) return 130;
-      if (failed !== null) throw failed;
-      return 0;
+      await Promise.race([closeHost(host, link), stop.second]);
+      if (failed !== null && code === null) throw failed;
+      return code ?? 0;
     } finally {
       link.close();
     }

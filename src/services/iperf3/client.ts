@@ -46,11 +46,12 @@ export class Iperf3Client {
   readonly #net: ConnectModule;
   readonly #request: Iperf3Request;
   #control: Control | null = null;
+  #connecting: ServiceSocket | null = null;
   #streams: DataStream[] = [];
   #meter: Meter | null = null;
   #looker: NodeJS.Timeout | undefined;
   #over = false;
-  #interrupted = false;
+  #interruption: Error | null = null;
 
   constructor(net: ConnectModule, request: Iperf3Request) {
     this.#net = net;
@@ -64,7 +65,6 @@ export class Iperf3Client {
   async run(): Promise<Summary> {
     try {
       const socket = await this.#connect();
-      if (this.#interrupted) throw interrupted();
       const control = new Control(socket);
       this.#control = control;
       socket.setNoDelay(true);
@@ -75,7 +75,7 @@ export class Iperf3Client {
       this.#meter?.stop();
       if (this.#meter !== null) report.ended(this.#meter.summary(null));
       this.#control?.abort();
-      throw this.#interrupted ? interrupted() : error;
+      throw this.#interruption ?? error;
     } finally {
       this.#stop();
       for (const stream of this.#streams) stream.destroy();
@@ -83,10 +83,11 @@ export class Iperf3Client {
   }
 
   /** Tells the server, and makes {@link run} reject once the report has what there is. */
-  interrupt(): void {
-    this.#interrupted = true;
+  interrupt(reason: Error = new Iperf3Error('interrupted: the server has been told')): void {
+    this.#interruption = reason;
+    this.#connecting?.destroy(reason);
     this.#control?.sendState(State.CLIENT_TERMINATE);
-    this.#control?.abort(interrupted());
+    this.#control?.abort(reason);
   }
 
   async #converse(control: Control): Promise<Summary> {
@@ -197,6 +198,7 @@ export class Iperf3Client {
     const { host, port, connectTimeout } = this.#request;
     return new Promise((resolve, reject) => {
       const socket = this.#net.connect({ host, port, allowHalfOpen: false });
+      this.#connecting = socket;
       let timer: NodeJS.Timeout | undefined;
       if (connectTimeout > 0) {
         const late = `connect ETIMEDOUT ${host}:${port}: no answer within ${connectTimeout} ms`;
@@ -207,6 +209,7 @@ export class Iperf3Client {
         clearTimeout(timer);
         socket.on('error', () => socket.destroy());
         socket.off('error', reject);
+        this.#connecting = null;
         resolve(socket);
       });
       socket.once('close', () => {
@@ -215,10 +218,6 @@ export class Iperf3Client {
       });
     });
   }
-}
-
-function interrupted(): Iperf3Error {
-  return new Iperf3Error('interrupted: the server has been told');
 }
 
 async function refusal(control: Control, state: number): Promise<Iperf3Error> {

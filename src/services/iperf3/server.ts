@@ -17,10 +17,9 @@ import {
 import { TextReport } from './report.js';
 import { DataStream, Quota } from './stream.js';
 
-/** ms that a client has for each step before and after the transfer. */
 const PATIENCE = 10_000;
-/** ms that a test may go on without a byte, and that streams have to end afterwards. */
 const STALL = 60_000;
+/** ms that streams have to end after a test. */
 const LINGER = 2_000;
 /** ms between looks for bytes that TEST_END has overtaken, looks without any, and ms for all of it. */
 const REST_PAUSE = 2;
@@ -45,6 +44,10 @@ export interface TestEnd {
 
 export interface Iperf3Options {
   onTest?: ((end: TestEnd) => void) | undefined;
+  /** ms that a client has for each step before and after the transfer. Default 10,000. */
+  patience?: number;
+  /** ms that a transfer may go on without a byte. Default 60,000. */
+  stall?: number;
 }
 
 /** Connections and tests since the start. */
@@ -107,7 +110,7 @@ export class Iperf3Server implements ServiceServer {
     }
     const control = new Control(socket);
     this.#waiting.add(control);
-    control.patience(PATIENCE, 'a cookie');
+    control.patience(this.#options.patience ?? PATIENCE, 'a cookie');
     control
       .bytes(COOKIE_LENGTH)
       .then((cookie) => {
@@ -129,7 +132,7 @@ export class Iperf3Server implements ServiceServer {
       control.close();
       return;
     }
-    const test = new ServerTest(control, cookie);
+    const test = new ServerTest(control, cookie, this.#options);
     this.#test = test;
     void test.run().then((end) => {
       this.#test = null;
@@ -149,6 +152,8 @@ interface Admitted {
 class ServerTest {
   readonly #control: Control;
   readonly #cookie: Buffer;
+  readonly #patience: number;
+  readonly #stall: number;
   readonly #admitted: Admitted[] = [];
   #missing = 0;
   #complete: () => void = () => {};
@@ -158,9 +163,11 @@ class ServerTest {
   #outputLength = 0;
   #stallTimer: NodeJS.Timeout | undefined;
 
-  constructor(control: Control, cookie: Buffer) {
+  constructor(control: Control, cookie: Buffer, options: Iperf3Options) {
     this.#control = control;
     this.#cookie = cookie;
+    this.#patience = options.patience ?? PATIENCE;
+    this.#stall = options.stall ?? STALL;
   }
 
   /** True when this is a stream of the test. */
@@ -203,7 +210,7 @@ class ServerTest {
   async #negotiate(): Promise<TestParameters> {
     const control = this.#control;
     control.socket.setNoDelay(true);
-    control.patience(PATIENCE, 'the parameters');
+    control.patience(this.#patience, 'the parameters');
     control.sendState(State.PARAM_EXCHANGE);
     const json = await control.json(MAX_PARAMETERS).catch((error: Error) => {
       throw new Iperf3Error(error.message, ErrorCode.PARAMETERS);
@@ -218,7 +225,7 @@ class ServerTest {
     const complete = new Promise<null>((resolve) => {
       this.#complete = () => resolve(null);
     });
-    control.patience(PATIENCE, 'the streams');
+    control.patience(this.#patience, 'the streams');
     control.sendState(State.CREATE_STREAMS);
     const next = control.state();
     next.catch(() => {});
@@ -229,7 +236,10 @@ class ServerTest {
     control.sendState(State.TEST_START);
     control.sendState(State.TEST_RUNNING);
     this.#start(parameters);
-    control.patience(time > 0 ? (omit + time) * 1000 + PATIENCE : Infinity, 'the end of the test');
+    control.patience(
+      time > 0 ? (omit + time) * 1000 + this.#patience : Infinity,
+      'the end of the test',
+    );
     this.#watchForStall();
     const state = await next;
     if (state !== State.TEST_END) throw unexpected(state);
@@ -271,7 +281,7 @@ class ServerTest {
 
   async #exchange(parameters: TestParameters): Promise<Summary> {
     const control = this.#control;
-    control.patience(PATIENCE, 'the results');
+    control.patience(this.#patience, 'the results');
     clearInterval(this.#stallTimer);
     await this.#receiveRest(parameters);
     const meter = this.#meter!;
@@ -322,10 +332,10 @@ class ServerTest {
     this.#stallTimer = setInterval(() => {
       const moved = this.#streams.reduce((sum, { bytes }) => sum + bytes, 0);
       if (moved === before) {
-        this.#control.abort(new Iperf3Error(`nothing has moved for ${STALL / 1000} s`));
+        this.#control.abort(new Iperf3Error(`nothing has moved for ${this.#stall / 1000} s`));
       }
       before = moved;
-    }, STALL);
+    }, this.#stall);
   }
 
   #finish(): void {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeParameters, decodeResults } from '../../../src/services/iperf3/protocol.js';
 import { byteText, parseAmount, rateText } from '../../../src/services/iperf3/units.js';
-import type { TestEnd, TestParameters } from '../../../src/services/iperf3.js';
+import type { Iperf3Options, TestEnd, TestParameters } from '../../../src/services/iperf3.js';
 import {
   Iperf3Client,
   Iperf3Error,
@@ -41,7 +41,10 @@ interface Place {
 }
 
 /** A server on the kernel's loopback. */
-async function withServer<T>(use: (place: Place) => Promise<T>): Promise<T> {
+async function withServer<T>(
+  use: (place: Place) => Promise<T>,
+  options: Iperf3Options = {},
+): Promise<T> {
   const seen: TestEnd[] = [];
   let wake = () => {};
   let server: Iperf3Server | null = null;
@@ -59,7 +62,7 @@ async function withServer<T>(use: (place: Place) => Promise<T>): Promise<T> {
         seen.push(end);
         wake();
       };
-      server = new Iperf3Server(module, { onTest });
+      server = new Iperf3Server(module, { ...options, onTest });
       return server;
     },
     (port) => use({ port, server: server!, ends }),
@@ -300,6 +303,37 @@ describe('the server', () => {
     });
   });
 
+  it.each([
+    ['cookie', Buffer.alloc(0)],
+    ['parameters', newCookie()],
+    ['streams', Buffer.concat([newCookie(), framed('{"tcp":true,"time":1}')])],
+  ])('does not wait for ever for %s', async (_what, message) => {
+    const body = async ({ port, server }: Place) => {
+      const socket = await speak(port);
+      socket.write(message);
+      await rest(socket).catch(() => {});
+      await makeClient(port, { bytes: 1 }).client.run();
+      expect(server.counts.rejected + server.counts.aborted).toBe(1);
+    };
+    await withServer(body, { patience: 100 });
+  });
+
+  it('does not keep itself busy with streams on which nothing moves', async () => {
+    const body = async ({ port, ends }: Place) => {
+      const cookie = newCookie();
+      const control = await speak(port);
+      control.write(Buffer.concat([cookie, framed('{"tcp":true,"time":0,"parallel":1}')]));
+      let said = 0;
+      while (said < 2) said += ((await once(control, 'data'))[0] as Buffer).length;
+      const stream = await speak(port);
+      stream.write(cookie);
+      await rest(control).catch(() => {});
+      expect((await ends(1))[0]?.error?.message).toMatch(/nothing has moved/);
+      await rest(stream).catch(() => {});
+    };
+    await withServer(body, { stall: 50 });
+  });
+
   it('tells the client when it is closed', async () => {
     await withServer(async ({ port, server, ends }) => {
       const { client, lines } = makeClient(port, { time: 60 }, 0.1);
@@ -320,6 +354,21 @@ describe('the client', () => {
     const { port } = echo.address() as net.AddressInfo;
     await expect(makeClient(port, { bytes: 1 }).client.run()).rejects.toThrow(/is it iperf3/);
     echo.close();
+  });
+
+  it('can be interrupted while it connects', async () => {
+    const parameters = { ...DEFAULTS, bytes: 1 };
+    const client = new Iperf3Client(
+      { connect: () => new net.Socket() },
+      {
+        ...{ host: 'nowhere', port: 1, parameters, interval: 0, connectTimeout: 0 },
+        cookie: newCookie(),
+        report: { started: () => {}, interval: () => {}, ended: () => {} },
+      },
+    );
+    const failed = expect(client.run()).rejects.toThrow(/interrupted/);
+    client.interrupt();
+    await failed;
   });
 
   it('says who does not answer', async () => {
