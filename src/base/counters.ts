@@ -54,6 +54,10 @@ export class Counters {
   tcpTimeouts = 0;
   /** Retransmissions started by duplicate ACKs (RFC 5681 §3.2). */
   tcpFastRetransmits = 0;
+  /** Segments with data that the network had marked (CE, RFC 3168 §5). */
+  tcpInCeSegs = 0;
+  /** Times a window was lowered because the peer echoed a mark (RFC 3168 §6.1.2). */
+  tcpEcnReductions = 0;
   /** ACKs sent by the delayed-ACK timer. */
   tcpDelayedAcks = 0;
   /** Keep-alive probes sent. */

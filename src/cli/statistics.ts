@@ -49,6 +49,8 @@ const EXTENSIONS: Readonly<Partial<Record<CounterName, string>>> = {
   tcpChallengeAcks: 'challenge ACKs sent',
   tcpTimeouts: 'retransmission timeouts',
   tcpFastRetransmits: 'fast retransmits',
+  tcpInCeSegs: 'segments received with congestion marks',
+  tcpEcnReductions: 'windows lowered by congestion marks',
   tcpDelayedAcks: 'delayed acks sent',
   tcpKeepalives: 'keep-alive probes sent',
   tcpZeroWindowProbes: 'zero-window probes sent',

@@ -40,6 +40,8 @@ const COUNTERS: Readonly<
   tcpChallengeAcks: ['tcp_challenge_acks_sent', 'Challenge ACKs sent (RFC 5961).'],
   tcpTimeouts: ['tcp_retransmission_timeouts', 'Retransmission timeouts (RFC 6298).'],
   tcpFastRetransmits: ['tcp_fast_retransmits', 'Retransmissions started by duplicate ACKs.'],
+  tcpInCeSegs: ['tcp_ce_segments_received', 'Segments with data that the network had marked.'],
+  tcpEcnReductions: ['tcp_ecn_reductions', 'Windows lowered because a mark was echoed.'],
   tcpDelayedAcks: ['tcp_delayed_acks_sent', 'ACKs sent by the delayed-ACK timer.'],
   tcpKeepalives: ['tcp_keepalive_probes_sent', 'Keep-alive probes sent.'],
   tcpZeroWindowProbes: ['tcp_zero_window_probes_sent', 'Zero-window probes sent.'],

@@ -6,6 +6,7 @@ import {
   OPT_WINDOW_SCALE,
   type Segment,
 } from '../wire/segment.js';
+import { takeSynFlags } from './ecn.js';
 import type { Tcb } from './tcb.js';
 
 /** RFC 9293 MUST-15: what is taken for granted without an MSS option. */
@@ -41,6 +42,7 @@ export function takeSynOptions(tcb: Tcb, syn: Segment, now: number): void {
     tcb.tsRecent = syn.tsVal;
     tcb.tsRecentAt = now;
   }
+  takeSynFlags(tcb, syn);
   updateSndMss(tcb);
   // The window of a SYN is never scaled.
   tcb.sndWnd = syn.wnd;

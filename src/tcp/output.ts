@@ -15,7 +15,10 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
+import { noteWindowUse, startFlight as startWindow } from './congestion-window.js';
 import { startDelivery } from './delivery-rate.js';
+import { echoFlags, ECN_MASK, markText, synFlags } from './ecn.js';
+import { notePaced, pacingBurst, pacingHolds } from './pacing.js';
 import { ackDue, ackReason, noteAckSent, receiveWindow, windowUpdateDue } from './receiver.js';
 import { allowance, sendsNow } from './sender.js';
 import { State, unreachable } from './state.js';
@@ -71,7 +74,9 @@ function sendSyn(tcb: Tcb, now: number): void {
   const { config } = tcb.host;
   const segment = tcb.host.segmentOut;
   const passive = tcb.state !== State.SYN_SENT;
-  begin(tcb, segment, passive ? SYN | ACK : SYN, tcb.iss, now);
+  const again = tcb.sndNxt !== tcb.iss;
+  const flags = (passive ? SYN | ACK : SYN) | synFlags(tcb, passive, again);
+  begin(tcb, segment, flags, tcb.iss, now);
   // An answer carries only the options that the peer has offered (RFC 7323 §1.3, RFC 2018 §2).
   segment.options = OPT_MSS;
   segment.mss = tcb.rcvMss;
@@ -83,7 +88,6 @@ function sendSyn(tcb: Tcb, now: number): void {
   if (passive ? tcb.timestampsOk : config.timestamps) setTimestamps(tcb, segment, now);
   // The window of a SYN is never scaled (RFC 7323 §2.2).
   segment.wnd = Math.min(65_535, tcb.rcvBufferLimit);
-  const again = tcb.sndNxt !== tcb.iss;
   if (!again) {
     tcb.sndNxt = add(tcb.iss, 1);
     tcb.waitingSince = now;
@@ -129,6 +133,7 @@ export function sendReset(tcb: Tcb, now: number): void {
 /** Sends again from {@link Tcb.lossNext} as far as the windows allow. */
 function sendRetransmissions(tcb: Tcb, now: number): void {
   while (lt(tcb.lossNext, tcb.lossEnd) && tcb.host.canTransmit(tcb)) {
+    if (pacingHolds(tcb, now)) return;
     if (tcb.lossNext === tcb.iss && tcb.bytesAcked === 0) {
       // FIN_WAIT_1 entered from SYN_RECEIVED: our SYN is still to be acknowledged.
       sendSyn(tcb, now);
@@ -153,18 +158,21 @@ function sendRetransmissions(tcb: Tcb, now: number): void {
 /** Sends what was never sent, within both windows, in segments as large as can be. */
 function sendNew(tcb: Tcb, now: number): void {
   if (lt(tcb.lossNext, tcb.lossEnd)) return;
-  tcb.cwndLimited = false;
+  let limited = false;
   while (tcb.host.canTransmit(tcb)) {
     const pending = unsent(tcb);
-    if (pending === 0) return;
+    if (pending === 0) break;
+    if (tcb.flight === 0) startWindow(tcb, now);
     const room = allowance(tcb, tcb.sndNxt);
-    tcb.cwndLimited = room < pending && tcb.cwnd < tcb.sndWnd;
+    limited = room < pending && tcb.cwnd < tcb.sndWnd;
     if (!sendsNow(tcb, pending, room)) {
       if (tcb.flight === 0 && tcb.retransmitAt === Infinity) armPersist(tcb, now);
-      return;
+      break;
     }
-    if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) return;
+    if (pacingHolds(tcb, now)) break;
+    if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) break;
   }
+  noteWindowUse(tcb, limited);
 }
 
 /** Octets in the send buffer and FIN that were never sent. */
@@ -175,7 +183,7 @@ function unsent(tcb: Tcb): number {
 
 /** As much as one burst takes, in full segments unless everything that is left goes out with it. */
 function wholeSegments(tcb: Tcb, pending: number, room: number): number {
-  const most = Math.min(pending, room, tcb.host.maxBurst(tcb));
+  const most = Math.min(pending, room, pacingBurst(tcb, tcb.host.maxBurst(tcb)));
   if (most >= pending || most < tcb.sndMss) return most;
   return most - (most % tcb.sndMss);
 }
@@ -211,8 +219,10 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
     startTiming(tcb, start, now);
     if (length % tcb.sndMss !== 0) tcb.shortEnd = end;
   }
+  if (!again && length > 0 && tcb.ecnOk && !tcb.persisting) markText(tcb, segment);
   tcb.sndNxt = max(tcb.sndNxt, end);
   tcb.bytesSent += length;
+  notePaced(tcb, length, now);
   transmit(tcb, segment, now, again);
   if (tcb.retransmitAt === Infinity || tcb.persisting) armRetransmit(tcb, now);
   return octets;
@@ -255,10 +265,10 @@ function begin(tcb: Tcb, segment: Segment, flags: number, sequence: Seq, now: nu
   segment.srcPort = tcb.localPort;
   segment.dstPort = tcb.remotePort;
   segment.seq = sequence;
-  segment.flags = flags;
+  segment.flags = flags | echoFlags(tcb, flags);
   segment.ack = tcb.rcvNxt;
   segment.ttl = tcb.ttl;
-  segment.tos = tcb.tos;
+  segment.tos = tcb.tos & ~ECN_MASK;
   emptySegment(segment);
   if (tcb.timestampsOk && tcb.state !== State.SYN_SENT) setTimestamps(tcb, segment, now);
 }

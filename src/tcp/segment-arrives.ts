@@ -2,6 +2,7 @@ import { add, diff, geq, gt, leq, lt, max } from '../base/seq.js';
 import { Drop } from '../wire/drop-reason.js';
 import {
   ACK,
+  ECE,
   FIN,
   OPT_TIMESTAMPS,
   RST,
@@ -12,9 +13,11 @@ import {
 } from '../wire/segment.js';
 import { close } from './calls.js';
 import { noteDelivered } from './delivery-rate.js';
+import { startCongestionControl } from './congestion-window.js';
+import { onEcnEcho, takeMarks, takeSynAgain } from './ecn.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
-import { sendReset, sendResetFor, timestamp } from './output.js';
+import { sendAck, sendReset, sendResetFor, timestamp } from './output.js';
 import { isAcceptable, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
 import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN, WINDOW_OPENED } from './retransmit-cause.js';
@@ -151,6 +154,7 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   if (tcb.keepAliveAt !== Infinity) armKeepAlive(tcb, now);
   const drop = arrivesAck(tcb, segment, now);
   if (drop !== Drop.NONE || tcb.state === State.CLOSED) return drop;
+  if (tcb.ecnOk) takeMarks(tcb, segment, sendAck, now);
   noteTimestamp(tcb, segment, now);
   return arrivesFromSixth(tcb, segment, now);
 }
@@ -196,6 +200,7 @@ function isSynAgain(tcb: Tcb, segment: Segment): boolean {
 
 function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((segment.flags & ACK) === 0) {
+    takeSynAgain(tcb, segment);
     // The peer has not seen our SYN,ACK: it goes out again at once.
     retransmitSyn(tcb, SYN_ARRIVED_AGAIN);
     return Drop.NONE;
@@ -273,6 +278,7 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     if (tcb.sndUna === tcb.iss && tcb.bytesAcked === 0) establishedClosing(tcb);
     acknowledge(tcb, segment, now);
   } else if (isDuplicateAck(tcb, segment)) onDuplicateAck(tcb, now);
+  if (tcb.ecnOk && (segment.flags & ECE) !== 0) onEcnEcho(tcb, now);
   updateSendWindow(tcb, segment, now);
   return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
 }
@@ -389,6 +395,7 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
   transition(tcb, State.ESTABLISHED, cause, now);
   tcb.events |= Event.ESTABLISHED;
   tcb.heardAt = now;
+  startCongestionControl(tcb, now);
   if (tcb.keepAlive) armKeepAlive(tcb, now);
   receiveEarlyText(tcb);
   if (tcb.sendBuffer.length > 0 || tcb.finQueued) tcb.waitingSince = now;

@@ -1,0 +1,149 @@
+import { lt } from '../base/seq.js';
+import type { AckSample } from './congestion.js';
+import { endCwr, startCwr } from './ecn.js';
+import { windowRate } from './pacing.js';
+import type { Tcb } from './tcb.js';
+
+/** RFC 7661 §4.4: how long a window that is not in use is kept. ms. */
+const NON_VALIDATED_PERIOD = 300_000;
+/** §4.2: pipeACK is the largest of the last Max(3*RTT, 1 second); kept in two halves. */
+const SAMPLING_PERIOD = 1_000;
+
+/**
+ * Where recovery, output and the congestion control meet: each function is called when what its name
+ * says has happened, and calls the hooks of docs/congestion.md. It also keeps watch on whether the
+ * window is in use (RFC 7661).
+ */
+
+/** The handshake is complete, or the user has chosen another control. */
+export function startCongestionControl(tcb: Tcb, now: number): void {
+  tcb.pacingRate = 0;
+  tcb.congestion.init?.(tcb, now);
+  setPacingRate(tcb);
+}
+
+/** An ACK of something new has been taken apart; before recovery acts on it. */
+export function sampled(tcb: Tcb, sample: AckSample, now: number): void {
+  endCwr(tcb);
+  measurePipeAck(tcb, now);
+  tcb.congestion.onSample?.(tcb, sample, now);
+}
+
+/** The window may grow by the ACK, if it was in use (RFC 7661 §4.3). */
+export function grow(tcb: Tcb, sample: AckSample, now: number): void {
+  if (wasInUse(tcb) && !tcb.inCwr) tcb.congestion.onAck(tcb, sample, now);
+}
+
+/** After all else that the ACK has changed. */
+export function setPacingRate(tcb: Tcb): void {
+  if (tcb.congestion.paces === true) return;
+  // RFC 7661 §4.4.2: a window that is not validated does not go out in one burst.
+  const wanted = tcb.host.config.pacing || !isValidated(tcb);
+  tcb.pacingRate = wanted ? windowRate(tcb) : 0;
+}
+
+/** A loss begins recovery: ssthresh falls, unless a mark has lowered it for this window already. */
+export function reduceForLoss(tcb: Tcb, now: number): void {
+  if (!tcb.inCwr) tcb.congestion.onLoss(tcb, validatedFlight(tcb), now);
+  forgetPipeAck(tcb);
+  startCwr(tcb);
+}
+
+/** The retransmission timer has expired for the first time for what is outstanding. */
+export function reduceForTimeout(tcb: Tcb, now: number): void {
+  tcb.congestion.onTimeout(tcb, validatedFlight(tcb), now);
+  forgetPipeAck(tcb);
+  startCwr(tcb);
+}
+
+/** RFC 7661 §4.4.1: the window falls from what was used of it, when that is less. */
+function validatedFlight(tcb: Tcb): number {
+  const used = isValidated(tcb) ? tcb.flight : Math.max(tcb.flight, tcb.pipeAck);
+  return Math.min(used, Math.max(tcb.cwnd, tcb.sndMss));
+}
+
+/**
+ * Something new is about to be sent with nothing outstanding. cwnd is kept for 5 minutes, and falls by
+ * half for each that it was not in use (RFC 7661 §4.4.3).
+ */
+export function startFlight(tcb: Tcb, now: number): void {
+  if (tcb.sentAt > 0 && tcb.bytesSent > 0) {
+    tcb.congestion.onIdleRestart?.(tcb, now - tcb.sentAt, now);
+    expireWindow(tcb, now);
+  }
+  setPacingRate(tcb);
+}
+
+function expireWindow(tcb: Tcb, now: number): void {
+  if (tcb.congestion.ownsWindow === true) return;
+  const { cwnd, ssthresh } = tcb;
+  const initial = tcb.host.config.initialWindow * tcb.sndMss;
+  while (now - tcb.validatedAt >= NON_VALIDATED_PERIOD && tcb.cwnd > initial) {
+    tcb.validatedAt += NON_VALIDATED_PERIOD;
+    tcb.ssthresh = Math.max(tcb.ssthresh, (3 * tcb.cwnd) >> 2);
+    tcb.cwnd = Math.max(tcb.cwnd >> 1, initial);
+  }
+  tellCongestion(tcb, cwnd, ssthresh, 'the window was not in use for long: RFC 7661 §4.4.3', now);
+}
+
+/**
+ * Output has sent what it may. `limited`: the congestion window, not the peer's or a lack of text,
+ * kept the rest. The strongest answer within a round trip counts, as in Linux's tcp_cwnd_validate().
+ */
+export function noteWindowUse(tcb: Tcb, limited: boolean): void {
+  const { flight } = tcb;
+  const roundOver = !lt(tcb.sndUna, tcb.usageEnd);
+  if (!roundOver && !limited && (tcb.cwndLimited || flight <= tcb.mostFlight)) return;
+  tcb.cwndLimited = limited;
+  tcb.mostFlight = flight;
+  tcb.usageEnd = tcb.sndNxt;
+}
+
+/** In slow start half of the window in use is enough, for it may double within the round trip. */
+function wasInUse(tcb: Tcb): boolean {
+  return tcb.cwndLimited || (tcb.cwnd < tcb.ssthresh && tcb.cwnd < 2 * tcb.mostFlight);
+}
+
+/** §4.3: at least half of cwnd was acknowledged in a round trip of late, or none is measured yet. */
+function isValidated(tcb: Tcb): boolean {
+  return tcb.pipeAck < 0 || 2 * tcb.pipeAck >= tcb.cwnd;
+}
+
+/** §4.5.1: bytes that arrive within a round trip, the most of the sampling period. */
+function measurePipeAck(tcb: Tcb, now: number): void {
+  if (now - tcb.pipeAckAt < tcb.srtt) return;
+  const sample = tcb.delivered - tcb.pipeAckFrom;
+  const first = tcb.pipeAckAt === 0;
+  tcb.pipeAckAt = now;
+  tcb.pipeAckFrom = tcb.delivered;
+  if (first) return;
+  if (now - tcb.pipeAckSince >= Math.max(3 * tcb.srtt, SAMPLING_PERIOD) / 2) {
+    tcb.pipeAckSince = now;
+    tcb.pipeAckBefore = tcb.pipeAckNow;
+    tcb.pipeAckNow = 0;
+  }
+  if (sample > tcb.pipeAckNow) tcb.pipeAckNow = sample;
+  tcb.pipeAck = Math.max(tcb.pipeAckNow, tcb.pipeAckBefore);
+  if (isValidated(tcb)) tcb.validatedAt = now;
+}
+
+/** §4.2: after recovery it is measured anew. */
+function forgetPipeAck(tcb: Tcb): void {
+  tcb.pipeAck = -1;
+  tcb.pipeAckAt = 0;
+  tcb.pipeAckNow = 0;
+  tcb.pipeAckBefore = 0;
+}
+
+/** Tells the trace that cwnd or ssthresh is not what it was, if so. */
+export function tellCongestion(
+  tcb: Tcb,
+  cwndBefore: number,
+  ssthreshBefore: number,
+  why: string,
+  now: number,
+): void {
+  const { trace } = tcb.host;
+  if (trace === null || (tcb.cwnd === cwndBefore && tcb.ssthresh === ssthreshBefore)) return;
+  trace.congestion(tcb, cwndBefore, ssthreshBefore, why, now);
+}
