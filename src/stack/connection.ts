@@ -87,6 +87,7 @@ export type TimerName =
   | 'delayedAck'
   | 'keepAlive'
   | 'finWait2'
+  | 'pacing'
   | 'timeWait';
 
 /** A timer that runs; `remaining` is in ms, 0 when it is due. */
@@ -124,6 +125,14 @@ export interface ConnectionInfo {
   cwnd: number;
   ssthresh: number;
   congestionControl: string;
+  /** What the congestion control tells of itself, or null: BBR's bandwidth and phase, DCTCP's alpha. */
+  congestionInfo: Readonly<Record<string, number | string>> | null;
+  /** Bytes per second that go out at most; 0: not paced. */
+  pacingRate: number;
+  /** Both ends do explicit congestion notification (RFC 3168). */
+  ecn: boolean;
+  /** The peer has sent ECN-capable packets. */
+  ecnSeen: boolean;
   /** Retransmitted ones included. */
   bytesSent: number;
   bytesRetransmitted: number;

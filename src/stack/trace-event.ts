@@ -86,6 +86,7 @@ const TIMERS: Readonly<Record<TimerName, string>> = {
   persist: 'persist timer',
   delayedAck: 'delayed-ACK timer',
   keepAlive: 'keep-alive timer',
+  pacing: 'pacing timer',
   finWait2: 'FIN_WAIT_2 timer',
 };
 

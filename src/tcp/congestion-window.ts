@@ -2,7 +2,7 @@ import { lt } from '../base/seq.js';
 import type { AckSample } from './congestion.js';
 import { endCwr, startCwr } from './ecn.js';
 import { windowRate } from './pacing.js';
-import type { Tcb } from './tcb.js';
+import { Recovery, type Tcb } from './tcb.js';
 
 /** RFC 7661 §4.4: how long a window that is not in use is kept. ms. */
 const NON_VALIDATED_PERIOD = 300_000;
@@ -29,9 +29,38 @@ export function sampled(tcb: Tcb, sample: AckSample, now: number): void {
   tcb.congestion.onSample?.(tcb, sample, now);
 }
 
-/** The window may grow by the ACK, if it was in use (RFC 7661 §4.3). */
+/**
+ * The window may grow by the ACK, if it was in use (RFC 7661 §4.3): outside of recovery and, since
+ * everything waits for it, in the slow start that follows a timeout.
+ */
 export function grow(tcb: Tcb, sample: AckSample, now: number): void {
-  if (wasInUse(tcb) && !tcb.inCwr) tcb.congestion.onAck(tcb, sample, now);
+  if (tcb.recovery === Recovery.OPEN && (tcb.inCwr || !wasInUse(tcb))) return;
+  tcb.congestion.onAck(tcb, sample, now);
+}
+
+/** Recovery keeps cwnd while it lasts, unless the control does so itself. */
+export function setRecoveryWindow(tcb: Tcb, cwnd: number): void {
+  if (tcb.congestion.ownsWindow !== true) tcb.cwnd = cwnd;
+}
+
+/** What began with a loss or a timeout is repaired. */
+export function recovered(tcb: Tcb, now: number): void {
+  if (tcb.lossUsed >= 0 && tcb.congestion.ownsWindow !== true) {
+    // RFC 7661 §4.4.1: what was lost has shown that so much was too much.
+    const resent = tcb.bytesRetransmitted - tcb.lossResentFrom;
+    tcb.cwnd = Math.min(tcb.cwnd, Math.max((tcb.lossUsed - resent) >> 1, tcb.sndMss));
+    tcb.ssthresh = Math.max(tcb.cwnd, 2 * tcb.sndMss);
+  }
+  tcb.lossUsed = -1;
+  tcb.congestion.onRecovered?.(tcb, now);
+}
+
+/** The loss or timeout was none; cwnd and ssthresh are what they were before it. */
+export function undone(tcb: Tcb, now: number): void {
+  tcb.lossUsed = -1;
+  tcb.inCwr = false;
+  tcb.cwrPending = false;
+  tcb.congestion.onUndo?.(tcb, now);
 }
 
 /** After all else that the ACK has changed. */
@@ -44,6 +73,7 @@ export function setPacingRate(tcb: Tcb): void {
 
 /** A loss begins recovery: ssthresh falls, unless a mark has lowered it for this window already. */
 export function reduceForLoss(tcb: Tcb, now: number): void {
+  noteUnvalidatedLoss(tcb);
   if (!tcb.inCwr) tcb.congestion.onLoss(tcb, validatedFlight(tcb), now);
   forgetPipeAck(tcb);
   startCwr(tcb);
@@ -56,6 +86,13 @@ export function reduceForTimeout(tcb: Tcb, now: number): void {
   startCwr(tcb);
 }
 
+/** For {@link recovered}: what was used of a window that is not validated. */
+function noteUnvalidatedLoss(tcb: Tcb): void {
+  if (isValidated(tcb)) return;
+  tcb.lossUsed = Math.max(tcb.flight, tcb.pipeAck);
+  tcb.lossResentFrom = tcb.bytesRetransmitted;
+}
+
 /** RFC 7661 §4.4.1: the window falls from what was used of it, when that is less. */
 function validatedFlight(tcb: Tcb): number {
   const used = isValidated(tcb) ? tcb.flight : Math.max(tcb.flight, tcb.pipeAck);
@@ -66,7 +103,7 @@ function validatedFlight(tcb: Tcb): number {
  * Something new is about to be sent with nothing outstanding. cwnd is kept for 5 minutes, and falls by
  * half for each that it was not in use (RFC 7661 §4.4.3).
  */
-export function startFlight(tcb: Tcb, now: number): void {
+export function restartWindow(tcb: Tcb, now: number): void {
   if (tcb.sentAt > 0 && tcb.bytesSent > 0) {
     tcb.congestion.onIdleRestart?.(tcb, now - tcb.sentAt, now);
     expireWindow(tcb, now);

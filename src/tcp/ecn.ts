@@ -40,7 +40,12 @@ export function takeSynAgain(tcb: Tcb, syn: Segment): void {
 }
 
 /** An acceptable segment, before its text is taken: what the network has marked on its way to us. */
-export function takeMarks(tcb: Tcb, segment: Segment, sendAck: (tcb: Tcb, now: number) => void, now: number): void {
+export function takeMarks(
+  tcb: Tcb,
+  segment: Segment,
+  sendAck: (tcb: Tcb, now: number) => void,
+  now: number,
+): void {
   if ((segment.tos & ECN_MASK) !== 0) tcb.ecnSeen = true;
   if (segment.length === 0 || (segment.flags & SYN) !== 0) return;
   const marked = (segment.tos & ECN_MASK) === CE;

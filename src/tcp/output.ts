@@ -1,4 +1,4 @@
-import { add, diff, lt, max, type Seq, seq } from '../base/seq.js';
+import { add, diff, leq, lt, max, min, type Seq, seq } from '../base/seq.js';
 import {
   ACK,
   emptySegment,
@@ -15,9 +15,9 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
-import { noteWindowUse, startFlight as startWindow } from './congestion-window.js';
-import { startDelivery } from './delivery-rate.js';
-import { echoFlags, ECN_MASK, markText, synFlags } from './ecn.js';
+import { noteWindowUse, restartWindow } from './congestion-window.js';
+import { markAppLimited, startFlight } from './delivery-rate.js';
+import { ECN_MASK, echoFlags, markText, synFlags } from './ecn.js';
 import { notePaced, pacingBurst, pacingHolds } from './pacing.js';
 import { ackDue, ackReason, noteAckSent, receiveWindow, windowUpdateDue } from './receiver.js';
 import { allowance, sendsNow } from './sender.js';
@@ -91,7 +91,7 @@ function sendSyn(tcb: Tcb, now: number): void {
   if (!again) {
     tcb.sndNxt = add(tcb.iss, 1);
     tcb.waitingSince = now;
-    startTiming(tcb, tcb.iss, now);
+    tcb.synSentAt = now;
   }
   // Sent again from FIN_WAIT_1 it follows a FIN whose scaled window may have offered more.
   const window = again ? Math.max(segment.wnd, diff(tcb.rcvAdv, tcb.rcvNxt)) : segment.wnd;
@@ -159,11 +159,12 @@ function sendRetransmissions(tcb: Tcb, now: number): void {
 function sendNew(tcb: Tcb, now: number): void {
   if (lt(tcb.lossNext, tcb.lossEnd)) return;
   let limited = false;
+  if (tcb.flight === 0 && unsent(tcb) > 0) restartWindow(tcb, now);
   while (tcb.host.canTransmit(tcb)) {
     const pending = unsent(tcb);
-    if (pending === 0) break;
-    if (tcb.flight === 0) startWindow(tcb, now);
     const room = allowance(tcb, tcb.sndNxt);
+    if (pending < tcb.sndMss && pending < room) markAppLimited(tcb);
+    if (pending === 0 || tcb.sent.isFull) break;
     limited = room < pending && tcb.cwnd < tcb.sndWnd;
     if (!sendsNow(tcb, pending, room)) {
       if (tcb.flight === 0 && tcb.retransmitAt === Infinity) armPersist(tcb, now);
@@ -208,19 +209,13 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
   const end = add(start, octets);
   const again = lt(start, tcb.sndNxt);
   if (again) {
-    // Karn: what was sent twice gives no sample (RFC 6298 §3).
-    tcb.rttAt = -1;
     tcb.bytesRetransmitted += length;
   } else {
-    if (tcb.flight === 0) {
-      tcb.waitingSince = now;
-      startDelivery(tcb, now);
-    }
-    startTiming(tcb, start, now);
+    if (tcb.flight === 0) tcb.waitingSince = now;
     if (length % tcb.sndMss !== 0) tcb.shortEnd = end;
   }
   if (!again && length > 0 && tcb.ecnOk && !tcb.persisting) markText(tcb, segment);
-  tcb.sndNxt = max(tcb.sndNxt, end);
+  noteSent(tcb, start, end, now);
   tcb.bytesSent += length;
   notePaced(tcb, length, now);
   transmit(tcb, segment, now, again);
@@ -228,10 +223,25 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
   return octets;
 }
 
-function startTiming(tcb: Tcb, octet: Seq, now: number): void {
-  if (tcb.rttAt >= 0) return;
-  tcb.rttSeq = octet;
-  tcb.rttAt = now;
+/** Writes down that octets go out, for the first time or again, and moves SND.NXT. */
+function noteSent(tcb: Tcb, start: Seq, end: Seq, now: number): void {
+  const { sent, sndNxt } = tcb;
+  if (lt(start, sndNxt)) noteSentAgain(tcb, start, min(end, sndNxt), now);
+  if (leq(end, sndNxt)) return;
+  startFlight(tcb, now);
+  tcb.sndNxt = end;
+  sent.append(max(start, sndNxt), end, tcb, tcb.inFlight, tcb.srtt / 32, now);
+}
+
+function noteSentAgain(tcb: Tcb, start: Seq, end: Seq, now: number): void {
+  const { sent } = tcb;
+  let row = sent.find(start);
+  if (row < sent.length && lt(sent.start(row), start) && sent.split(row, start)) row++;
+  for (; row < sent.length && lt(sent.start(row), end); row++) {
+    // Without room for another row, the rest of this one counts as sent again with it.
+    if (lt(end, sent.end(row))) sent.split(row, end);
+    sent.resend(row, tcb, tcb.inFlight + sent.size(row), now);
+  }
 }
 
 function attachText(tcb: Tcb, segment: Segment, offset: number, length: number): void {

@@ -1,4 +1,14 @@
 import { add, geq, gt, lt, max, type Seq } from '../base/seq.js';
+import {
+  grow,
+  recovered,
+  reduceForLoss,
+  reduceForTimeout,
+  sampled,
+  setPacingRate,
+  setRecoveryWindow,
+  tellCongestion,
+} from './congestion-window.js';
 import { FAST_RETRANSMIT, PARTIAL_ACK, RTO } from './retransmit-cause.js';
 import { Recovery, type Tcb } from './tcb.js';
 import { armRetransmit, stopRetransmit } from './timers.js';
@@ -16,6 +26,8 @@ const DUP_THRESHOLD = 3;
 /** SND.UNA has just moved forward by `acked` octets to where it is now. */
 export function onNewAck(tcb: Tcb, acked: number, now: number): void {
   const { cwnd, ssthresh } = tcb;
+  const { rateSample: sample } = tcb.host;
+  sampled(tcb, sample, now);
   tcb.lossNext = max(tcb.lossNext, tcb.sndUna);
   tcb.lossEnd = max(tcb.lossEnd, tcb.sndUna);
   switch (tcb.recovery) {
@@ -23,32 +35,38 @@ export function onNewAck(tcb: Tcb, acked: number, now: number): void {
       tcb.dupAcks = 0;
       // Follows at a distance, since a number left 2^31 behind would seem to be ahead.
       if (gt(tcb.sndUna, tcb.recover)) tcb.recover = add(tcb.sndUna, -1);
-      grow(tcb, acked, now);
+      grow(tcb, sample, now);
       break;
     case Recovery.LOSS:
       tcb.dupAcks = 0;
-      if (geq(tcb.sndUna, tcb.recover)) tcb.recovery = Recovery.OPEN;
-      tcb.congestion.onAck(tcb, acked, now);
+      grow(tcb, sample, now);
+      if (geq(tcb.sndUna, tcb.recover)) {
+        tcb.recovery = Recovery.OPEN;
+        recovered(tcb, now);
+      }
       break;
     case Recovery.FAST:
-      onAckInFastRecovery(tcb, acked);
+      onAckInFastRecovery(tcb, acked, now);
       break;
   }
+  setPacingRate(tcb);
   tellCongestion(tcb, cwnd, ssthresh, 'new octets are acknowledged: RFC 5681 §3', now);
   restartTimer(tcb, now);
 }
 
 /** RFC 6582 §3.2, steps 3 to 5. */
-function onAckInFastRecovery(tcb: Tcb, acked: number): void {
+function onAckInFastRecovery(tcb: Tcb, acked: number, now: number): void {
   if (geq(tcb.sndUna, tcb.recover)) {
     tcb.recovery = Recovery.OPEN;
     tcb.dupAcks = 0;
-    tcb.cwnd = Math.min(tcb.ssthresh, Math.max(tcb.flight, tcb.sndMss) + tcb.sndMss);
+    setRecoveryWindow(tcb, Math.min(tcb.ssthresh, Math.max(tcb.flight, tcb.sndMss) + tcb.sndMss));
+    recovered(tcb, now);
     return;
   }
   // A partial acknowledgment: the next segment was lost too.
   retransmitFirst(tcb, PARTIAL_ACK);
-  tcb.cwnd = Math.max(tcb.sndMss, tcb.cwnd - acked + (acked >= tcb.sndMss ? tcb.sndMss : 0));
+  const deflated = tcb.cwnd - acked + (acked >= tcb.sndMss ? tcb.sndMss : 0);
+  setRecoveryWindow(tcb, Math.max(tcb.sndMss, deflated));
 }
 
 /** An ACK that RFC 5681 §2 calls duplicate. */
@@ -57,7 +75,7 @@ export function onDuplicateAck(tcb: Tcb, now: number): void {
   tcb.dupAcks++;
   if (tcb.recovery === Recovery.FAST) {
     // RFC 5681 §3.2 step 4: each says that a segment has left the network.
-    tcb.cwnd += tcb.sndMss;
+    setRecoveryWindow(tcb, tcb.cwnd + tcb.sndMss);
     const why = 'a segment has left the network: RFC 5681 §3.2';
     tellCongestion(tcb, cwnd, ssthresh, why, now);
   } else if (
@@ -66,10 +84,10 @@ export function onDuplicateAck(tcb: Tcb, now: number): void {
     mayEnterFastRecovery(tcb)
   ) {
     tcb.host.counters.tcpFastRetransmits++;
-    tcb.congestion.onLoss(tcb, tcb.flight, now);
+    reduceForLoss(tcb, now);
     tcb.recover = tcb.sndNxt;
     tcb.recovery = Recovery.FAST;
-    tcb.cwnd = tcb.ssthresh + DUP_THRESHOLD * tcb.sndMss;
+    setRecoveryWindow(tcb, tcb.ssthresh + DUP_THRESHOLD * tcb.sndMss);
     tellCongestion(tcb, cwnd, ssthresh, FAST_RETRANSMIT.why, now);
     retransmitFirst(tcb, FAST_RETRANSMIT);
     armRetransmit(tcb, now);
@@ -84,25 +102,23 @@ function mayEnterFastRecovery(tcb: Tcb): boolean {
 /** RFC 6298 §5.4 to 5.6 and RFC 5681 §3.1: all that is outstanding is taken for lost. */
 export function onRetransmitTimeout(tcb: Tcb, now: number): void {
   const { cwnd, ssthresh } = tcb;
-  if (tcb.retransmits === 1) tcb.congestion.onTimeout(tcb, tcb.flight, now);
-  tcb.cwnd = tcb.sndMss;
+  if (tcb.retransmits === 1) reduceForTimeout(tcb, now);
+  setRecoveryWindow(tcb, tcb.sndMss);
   tellCongestion(tcb, cwnd, ssthresh, 'all outstanding is taken for lost: RFC 5681 §3.1', now);
   tcb.recovery = Recovery.LOSS;
   tcb.recover = tcb.sndNxt;
   tcb.dupAcks = 0;
-  tcb.rttAt = -1;
   retransmitRange(tcb, tcb.sndUna, tcb.sndNxt, RTO);
 }
 
 /** Sends everything outstanding again, as after a window that was closed or an MTU that shrank. */
 export function retransmitAll(tcb: Tcb, cause: RetransmitCause): void {
-  tcb.rttAt = -1;
   retransmitRange(tcb, tcb.sndUna, tcb.sndNxt, cause);
 }
 
 /** SYN, or SYN and ACK, goes out again at the next output. */
 export function retransmitSyn(tcb: Tcb, cause: RetransmitCause): void {
-  tcb.rttAt = -1;
+  tcb.synSentAt = -1;
   retransmitRange(tcb, tcb.iss, add(tcb.iss, 1), cause);
 }
 
@@ -117,24 +133,7 @@ function retransmitRange(tcb: Tcb, from: Seq, to: Seq, cause: RetransmitCause): 
   tcb.lossEnd = lt(from, to) ? to : from;
 }
 
-function grow(tcb: Tcb, acked: number, now: number): void {
-  // RFC 7661: a window that was not in use has not been tested by the network.
-  if (tcb.cwndLimited) tcb.congestion.onAck(tcb, acked, now);
-}
-
 function restartTimer(tcb: Tcb, now: number): void {
   if (tcb.flight === 0) stopRetransmit(tcb, now);
   else armRetransmit(tcb, now);
-}
-
-function tellCongestion(
-  tcb: Tcb,
-  cwndBefore: number,
-  ssthreshBefore: number,
-  why: string,
-  now: number,
-): void {
-  const { trace } = tcb.host;
-  if (trace === null || (tcb.cwnd === cwndBefore && tcb.ssthresh === ssthreshBefore)) return;
-  trace.congestion(tcb, cwndBefore, ssthreshBefore, why, now);
 }

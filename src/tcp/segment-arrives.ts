@@ -1,4 +1,4 @@
-import { add, diff, geq, gt, leq, lt, max } from '../base/seq.js';
+import { add, diff, gt, leq, lt, max } from '../base/seq.js';
 import { Drop } from '../wire/drop-reason.js';
 import {
   ACK,
@@ -12,8 +12,8 @@ import {
   URG,
 } from '../wire/segment.js';
 import { close } from './calls.js';
-import { noteDelivered } from './delivery-rate.js';
 import { startCongestionControl } from './congestion-window.js';
+import { beginSample, endSample, type RateSample } from './delivery-rate.js';
 import { onEcnEcho, takeMarks, takeSynAgain } from './ecn.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
@@ -21,7 +21,8 @@ import { sendAck, sendReset, sendResetFor, timestamp } from './output.js';
 import { isAcceptable, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
 import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN, WINDOW_OPENED } from './retransmit-cause.js';
-import { rttSample, setRto } from './rtt.js';
+import { noteMinRtt, rttSample, setRto } from './rtt.js';
+import { takeAcknowledged } from './scoreboard.js';
 import { State, transition, unreachable } from './state.js';
 import { Event, type Tcb } from './tcb.js';
 import { armFinWait2, armKeepAlive, armRetransmit, stopRetransmit } from './timers.js';
@@ -372,13 +373,17 @@ function arrivesFin(tcb: Tcb, now: number): void {
 
 /** Our SYN is acknowledged: SND.UNA, the send window and the first round-trip sample. */
 function acknowledgeSyn(tcb: Tcb, segment: Segment, now: number): void {
-  if (tcb.rttAt >= 0 && tcb.retransmits === 0) rttSample(tcb, now - tcb.rttAt, now);
+  if (tcb.synSentAt >= 0 && tcb.retransmits === 0) {
+    const rtt = now - tcb.synSentAt;
+    noteMinRtt(tcb, rtt, now);
+    rttSample(tcb, rtt, now);
+  }
   // RFC 6298 §5.7: after a lost SYN the RTO starts from 3 s; RFC 5681 §3.1: and cwnd from one.
   if (tcb.retransmits > 0) {
     tcb.cwnd = tcb.sndMss;
-    tcb.rto = Math.max(3_000, tcb.host.config.rtoMin);
+    const { rtoMin, rtoMax } = tcb.host.config;
+    tcb.rto = Math.min(Math.max(3_000, rtoMin), rtoMax);
   }
-  tcb.rttAt = -1;
   tcb.retransmits = 0;
   tcb.sndUna = add(tcb.iss, 1);
   tcb.lossNext = tcb.sndUna;
@@ -425,8 +430,13 @@ function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
       tcb.events |= Event.WRITABLE;
     }
   }
-  sampleRtt(tcb, segment, now);
-  if (bytes > 0) noteDelivered(tcb, now);
+  const { rateSample: sample } = tcb.host;
+  beginSample(sample, tcb.inFlight + acked);
+  takeAcknowledged(tcb, sample, now);
+  sampleRtt(tcb, sample, segment, now);
+  endSample(tcb, sample);
+  sample.acked = bytes;
+  sample.marked = (segment.flags & ECE) !== 0 ? bytes : 0;
   tcb.retransmits = 0;
   tcb.waitingSince = now;
   tcb.softError = null;
@@ -434,19 +444,19 @@ function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
   onNewAck(tcb, acked, now);
 }
 
-/** RFC 6298 §3: a timed octet that was sent once, or else the echoed timestamp (RFC 7323 §4). */
-function sampleRtt(tcb: Tcb, segment: Segment, now: number): void {
-  if (tcb.rttAt >= 0) {
-    if (!gt(segment.ack, tcb.rttSeq)) return;
-    rttSample(tcb, now - tcb.rttAt, now);
-    tcb.rttAt = -1;
-  } else if (tcb.retransmits > 0 || geq(tcb.lossEnd, segment.ack)) {
-    if (tcb.timestampsOk && segment.tsEcr !== 0) {
-      const elapsed = (timestamp(tcb, now) - segment.tsEcr) | 0;
-      if (elapsed >= 0) rttSample(tcb, elapsed, now);
-    } else if (tcb.retransmits > 0) {
-      return;
-    }
+/**
+ * RFC 6298 §3: a sample per round trip, of what was sent once (Karn), or else the echoed timestamp
+ * (RFC 7323 §4).
+ */
+function sampleRtt(tcb: Tcb, sample: RateSample, segment: Segment, now: number): void {
+  if (sample.rtt >= 0) noteMinRtt(tcb, sample.rtt, now);
+  if (sample.longestRtt >= 0) {
+    if (now - tcb.rttTakenAt >= tcb.srtt) rttSample(tcb, sample.longestRtt, now);
+  } else if (tcb.timestampsOk && segment.tsEcr !== 0) {
+    const elapsed = (timestamp(tcb, now) - segment.tsEcr) | 0;
+    if (elapsed >= 0) rttSample(tcb, elapsed, now);
+  } else if (tcb.retransmits > 0) {
+    return;
   }
   // RFC 6298 §5.7: an estimate that was backed off is collapsed once new data is acknowledged.
   setRto(tcb);

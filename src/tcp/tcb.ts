@@ -5,10 +5,12 @@ import { TimerNode } from '../base/timer-wheel.js';
 import type { Segment } from '../wire/segment.js';
 import type { TcpConfig } from './config.js';
 import { type CongestionControl, createCongestionControl } from './congestion.js';
+import type { RateSample } from './delivery-rate.js';
 import { windowShiftFor } from './negotiation.js';
 import { Reassembly } from './reassembly.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { RTO } from './retransmit-cause.js';
+import { SentSegments } from './sent-segments.js';
 import { State } from './state.js';
 import type { RetransmitCause, Trace } from './trace.js';
 
@@ -19,6 +21,8 @@ export interface TcpHost {
   readonly trace: Trace | null;
   /** The one segment that output fills. */
   readonly segmentOut: Segment;
+  /** What the ACK at hand tells of the path; filled again for each. */
+  readonly rateSample: RateSample;
   /**
    * Sends a segment; its payload is read before the next one is made. A payload longer than
    * `segmentSize` is cut below.
@@ -108,6 +112,8 @@ export class Tcb {
   /** What was written and not acknowledged; its first byte is number {@link sendStart}. */
   readonly sendBuffer: ByteRing;
   sendStart: Seq = seq(0);
+  /** What is outstanding, but a SYN. */
+  readonly sent = new SentSegments();
   /** The user has closed: FIN follows the last byte of the send buffer. */
   finQueued = false;
   /** The user was refused room in the send buffer and waits for {@link Event.WRITABLE}. */
@@ -162,9 +168,14 @@ export class Tcb {
   rto: number;
   /** Expirations of the retransmission timer since the last progress. */
   retransmits = 0;
-  /** The octet being timed, and since when; `rttAt` is -1 when none is. */
-  rttSeq: Seq = seq(0);
-  rttAt = -1;
+  /** When a SYN that was sent once went out; -1 when none did. */
+  synSentAt = -0;
+  /** When {@link srtt} took its latest sample. */
+  rttTakenAt = -0;
+  /** Shortest round trip of the last minutes, ms; 0 before the first; see `rtt.ts`. */
+  minRtt = -0;
+  minRttNext = -0;
+  minRttSince = -0;
 
   congestion: CongestionControl;
   cwnd = 0;
@@ -193,6 +204,10 @@ export class Tcb {
   pipeAckSince = -0;
   pipeAckAt = -0;
   pipeAckFrom = -0;
+  /** RFC 7661 §4.4.1: what a window that a loss found not validated had in use, -1: it was
+   * validated; and {@link bytesRetransmitted} then. */
+  lossUsed = -0;
+  lossResentFrom = -0;
   /** When the window was last in use. */
   validatedAt = -0;
   /** Bytes per ms; 0: not paced. What was sent takes until {@link pacedUntil} at that rate. */
@@ -250,9 +265,13 @@ export class Tcb {
   bytesRetransmitted = -0;
   /** Bytes per second that the peer acknowledged of late; 0 before the first measure. */
   deliveryRate = -0;
-  /** Since when, and from which {@link bytesAcked}, the rate is measured. */
-  deliveryAt = -0;
-  deliveryFrom = -0;
+  /** C.delivered, C.delivered_time, C.first_sent_time, C.app_limited: see `delivery-rate.ts`. */
+  delivered = -0;
+  deliveredAt = -0;
+  firstSentAt = -0;
+  appLimited = -0;
+  /** C.lost: bytes ever taken for lost. */
+  lostTotal = -0;
   /** When a segment was last sent; 0 before the first. */
   sentAt = -0;
   segmentsSent = 0;
@@ -289,11 +308,21 @@ export class Tcb {
     this.congestion = createCongestionControl(config.congestionControl);
     this.timer = new TimerNode<Tcb>(this);
     this.pipeAck = -1;
+    this.lossUsed = -1;
   }
 
   /** Octets outstanding: sent and not acknowledged, SYN and FIN counted. */
   get flight(): number {
     return diff(this.sndNxt, this.sndUna);
+  }
+
+  /**
+   * Octets that are probably in the network (`pipe` of RFC 6675 §4): outstanding ones but those that
+   * the peer has by SACK or that are taken for lost.
+   */
+  get inFlight(): number {
+    const { sent } = this;
+    return diff(this.sndNxt, this.sndUna) - sent.sacked - sent.lost + sent.twice;
   }
 
   /** The number after the last byte written. */

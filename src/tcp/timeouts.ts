@@ -19,7 +19,14 @@ export function timeout(tcb: Tcb, now: number): void {
   if (tcb.keepAliveAt <= now) onKeepAlive(tcb, now);
   if (tcb.pacingAt <= now) {
     // Output, which follows, sends what it lets out.
-    tell(tcb, 'pacing', 'fired', tcb.pacingAt, 'the pacing rate lets more out: RFC 7661 §4.4.2', now);
+    tell(
+      tcb,
+      'pacing',
+      'fired',
+      tcb.pacingAt,
+      'the pacing rate lets more out: RFC 7661 §4.4.2',
+      now,
+    );
     tcb.pacingAt = Infinity;
   }
   if (tcb.finWait2At <= now) {
@@ -84,7 +91,6 @@ function onPersist(tcb: Tcb, now: number): void {
   const room = Math.max(1, Math.min(tcb.sndWnd, tcb.sndMss));
   tcb.lossCause = WINDOW_PROBE;
   sendData(tcb, tcb.sndUna, room, now);
-  tcb.rttAt = -1;
   if (tcb.sndWnd > 0) return;
   backOff(tcb);
   armPersist(tcb, now);

@@ -93,7 +93,13 @@ function cancelRetransmit(tcb: Tcb, why: string, now: number): void {
 
 /** The earliest deadline in ms; Infinity when no timer runs. */
 export function nextDeadline(tcb: Tcb): number {
-  return Math.min(tcb.retransmitAt, tcb.delayedAckAt, tcb.finWait2At, tcb.keepAliveAt, tcb.pacingAt);
+  return Math.min(
+    tcb.retransmitAt,
+    tcb.delayedAckAt,
+    tcb.finWait2At,
+    tcb.keepAliveAt,
+    tcb.pacingAt,
+  );
 }
 
 /** Tells the trace of a timer. */

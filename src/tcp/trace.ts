@@ -28,7 +28,13 @@ export interface TracedTcb extends Traced {
   readonly rto: number;
 }
 
-export type TimerName = 'retransmit' | 'persist' | 'delayedAck' | 'keepAlive' | 'finWait2' | 'pacing';
+export type TimerName =
+  | 'retransmit'
+  | 'persist'
+  | 'delayedAck'
+  | 'keepAlive'
+  | 'finWait2'
+  | 'pacing';
 
 /** Armed stands for moved as well. Cancelled is what ran and now does not. */
 export type TimerAction = 'armed' | 'fired' | 'cancelled';

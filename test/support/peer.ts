@@ -36,6 +36,8 @@ export interface Fields {
   ack?: number;
   win?: number;
   urg?: number;
+  /** The type-of-service octet, with the two ECN bits. */
+  tos?: number;
   data?: string | Uint8Array;
   /** Expected only: bytes of text. */
   len?: number;
@@ -170,6 +172,7 @@ export class Peer {
       ack: flags.includes('.') ? add(this.hostIss, fields.ack ?? this.ack) : 0,
       win: this.win,
       ...(fields.urg === undefined ? {} : { urg: fields.urg }),
+      ...(fields.tos === undefined ? {} : { tos: fields.tos }),
       ...(data === undefined ? {} : { data }),
       mss: fields.mss ?? null,
       wscale: fields.wscale ?? null,
@@ -319,6 +322,7 @@ export class Peer {
       ack: diff(packet.rawAck, this.iss),
       win: packet.win,
       urg: packet.urg,
+      tos: packet.tos,
       data: packet.data.toString('latin1'),
       len: packet.data.length,
       mss: packet.mss,

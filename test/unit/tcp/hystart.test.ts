@@ -5,7 +5,12 @@ import { NewReno } from '../../../src/tcp/newreno.js';
 import { ackSample, FakeState, MSS, round } from '../../support/congestion.js';
 
 /** Rounds of 10 ACKs with these round-trip times; gives the phase after each. */
-function rounds(hystart: HyStart, state: FakeState, rtts: readonly number[], acks = 10): SlowStart[] {
+function rounds(
+  hystart: HyStart,
+  state: FakeState,
+  rtts: readonly number[],
+  acks = 10,
+): SlowStart[] {
   return rtts.map((rtt) => {
     state.flight = acks * MSS;
     for (let i = 0; i < acks; i++) {
