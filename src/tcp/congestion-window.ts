@@ -34,7 +34,8 @@ export function sampled(tcb: Tcb, sample: AckSample, now: number): void {
  * everything waits for it, in the slow start that follows a timeout.
  */
 export function grow(tcb: Tcb, sample: AckSample, now: number): void {
-  if (tcb.recovery === Recovery.OPEN && (tcb.inCwr || !wasInUse(tcb))) return;
+  // Not by an ACK that echoes a mark (RFC 3168 §6.1.2).
+  if (tcb.recovery === Recovery.OPEN && (sample.marked > 0 || !wasInUse(tcb))) return;
   tcb.congestion.onAck(tcb, sample, now);
 }
 

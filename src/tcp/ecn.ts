@@ -81,11 +81,14 @@ export function markText(tcb: Tcb, segment: Segment): void {
   segment.flags |= CWR;
 }
 
-/** An acceptable ACK with ECE: the window falls, once per window of data (§6.1.2). */
-export function onEcnEcho(tcb: Tcb, now: number): void {
-  if (tcb.inCwr || tcb.recovery !== Recovery.OPEN || tcb.flight === 0) return;
+/**
+ * An acceptable ACK with ECE: the window falls, once per window of data (§6.1.2). `priorFlight` was
+ * outstanding before it, for a single ACK may be for all of that.
+ */
+export function onEcnEcho(tcb: Tcb, priorFlight: number, now: number): void {
+  if (tcb.inCwr || tcb.recovery !== Recovery.OPEN || priorFlight === 0) return;
   const { congestion, cwnd, ssthresh } = tcb;
-  const flight = Math.min(tcb.flight, cwnd);
+  const flight = Math.min(priorFlight, cwnd);
   if (congestion.onEcnEcho !== undefined) congestion.onEcnEcho(tcb, flight, now);
   else congestion.onLoss(tcb, flight, now);
   if (congestion.ownsWindow !== true && tcb.cwnd > tcb.ssthresh) tcb.cwnd = tcb.ssthresh;

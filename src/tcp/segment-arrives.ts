@@ -275,11 +275,12 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     tcb.ackNow = 'an ACK too old or of what was never sent: RFC 5961 §5.2';
     return Drop.TCP_BAD_ACK;
   }
+  const { flight } = tcb;
   if (gt(segment.ack, tcb.sndUna)) {
     if (tcb.sndUna === tcb.iss && tcb.bytesAcked === 0) establishedClosing(tcb);
     acknowledge(tcb, segment, now);
   } else if (isDuplicateAck(tcb, segment)) onDuplicateAck(tcb, now);
-  if (tcb.ecnOk && (segment.flags & ECE) !== 0) onEcnEcho(tcb, now);
+  if (tcb.ecnOk && (segment.flags & ECE) !== 0) onEcnEcho(tcb, flight, now);
   updateSendWindow(tcb, segment, now);
   return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
 }

@@ -155,21 +155,20 @@ describe('ECN as the sender (RFC 3168 §6.1.2)', () => {
   scripted('ECE halves the window, once for what was sent before it', ON, (p) => {
     start(p);
     p.send('.E', { ack: 2 * MSS + 1 });
-    // 8 segments are out, and cwnd has taken the 2 that arrived first.
-    expect(p.tcb.ssthresh).toBe(4 * MSS);
-    expect(p.tcb.cwnd).toBe(4 * MSS);
-    for (let i = 3; i <= 6; i++) p.send('.E', { ack: i * MSS + 1 });
-    expect(p.tcb.cwnd).toBe(4 * MSS);
-    expect(p.host.counters.tcpEcnReductions).toBe(1);
+    expect(p.tcb.ssthresh).toBe(5 * MSS);
+    expect(p.tcb.cwnd).toBe(5 * MSS);
+    for (let i = 3; i <= 5; i++) p.send('.E', { ack: i * MSS + 1 });
     p.expectNothing(0);
+    expect(p.tcb.cwnd).toBe(5 * MSS);
     // CWR is on the first new segment, and on no other.
-    p.send('.E', { ack: 8 * MSS + 1 });
+    p.send('.E', { ack: 7 * MSS + 1 });
     take(p, 2, '.W');
-    p.send('.', { ack: 11 * MSS + 1 });
+    expect(p.host.counters.tcpEcnReductions).toBe(1);
+    p.send('.', { ack: 10 * MSS + 1 });
     take(p, 3);
-    p.send('.E', { ack: 13 * MSS + 1 });
+    p.send('.E', { ack: 11 * MSS + 1 });
     expect(p.host.counters.tcpEcnReductions).toBe(2);
-    expect(p.tcb.ssthresh).toBe(2 * MSS);
+    expect(p.tcb.ssthresh).toBe(2_500);
   });
 
   scripted(
