@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
 import { Duplex } from 'node:stream';
 import type { Connection, ConnectionErrorCode, Transport } from '../stack/connection.js';
+import { checkCongestionControl } from '../tcp/congestion.js';
 import type { ConnectArguments } from './connect-options.js';
 import { checkConnectOptions, normalizeArguments } from './connect-options.js';
 import { Endpoint } from './endpoint.js';
@@ -71,6 +72,8 @@ export class Socket extends Endpoint implements HandleOwner {
   _host: string | null = null;
 
   #noDelay = false;
+  /** Null: the host's. */
+  #congestionControl: string | null = null;
   #keepAlive = false;
   #keepAliveDelay = 0;
   #unreferenced = false;
@@ -97,6 +100,7 @@ export class Socket extends Endpoint implements HandleOwner {
       decodeStrings: true,
     });
     if (given.noDelay) this.#noDelay = true;
+    if (given.congestionControl !== undefined) this.setCongestionControl(given.congestionControl);
     if (given.keepAlive) this.#keepAlive = true;
     if (given.keepAliveInitialDelay) this.#keepAliveDelay = given.keepAliveInitialDelay;
     this.#sink = readSink(this, given);
@@ -189,7 +193,11 @@ export class Socket extends Endpoint implements HandleOwner {
     const cut = localPort === undefined ? undefined : localPort & 0xffff;
     try {
       const request = { remoteAddress: address, remotePort: port, localAddress, localPort: cut };
-      handle.attach(transport.connect(request, handle));
+      const connection = transport.connect(request, handle);
+      if (this.#congestionControl !== null) {
+        connection.setCongestionControl(this.#congestionControl);
+      }
+      handle.attach(connection);
     } catch (error) {
       this.destroy(this.#connectError(error, localAddress, localPort));
       return;
@@ -421,6 +429,17 @@ export class Socket extends Endpoint implements HandleOwner {
     const on = enable === undefined ? true : Boolean(enable);
     if (on !== this.#noDelay && !this.connecting) this._handle?.connection?.setNoDelay(on);
     this.#noDelay = on;
+    return this;
+  }
+
+  /**
+   * Another congestion control than the host's, now or before connecting, as Linux's TCP_CONGESTION.
+   * @throws TypeError (ERR_INVALID_ARG_VALUE) when there is none of this name
+   */
+  setCongestionControl(name: string): this {
+    checkCongestionControl(name);
+    this.#congestionControl = name;
+    this._handle?.connection?.setCongestionControl(name);
     return this;
   }
 

@@ -77,6 +77,12 @@ export interface Connection {
   setNoDelay(on: boolean): void;
   /** `initialDelay` in ms before the first probe; 0 keeps the host's configuration. */
   setKeepAlive(on: boolean, initialDelay: number): void;
+  /**
+   * Another congestion control from now on, as Linux's TCP_CONGESTION: one that is built in or was
+   * registered. ECN that it needs is asked for when it is chosen in the turn of `connect()`.
+   * @throws TypeError (ERR_INVALID_ARG_VALUE) when there is none of this name
+   */
+  setCongestionControl(name: string): void;
   /** A snapshot for people and tools. */
   info(): ConnectionInfo;
 }

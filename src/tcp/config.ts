@@ -1,4 +1,4 @@
-import { DEFAULT_CONGESTION_CONTROL, isCongestionControlName } from './congestion.js';
+import { checkCongestionControl, DEFAULT_CONGESTION_CONTROL } from './congestion.js';
 import { ECN_MODES, type EcnMode } from './ecn-mode.js';
 
 /** Every number of TCP that a user might tune. Times in ms, sizes in bytes. */
@@ -181,11 +181,7 @@ function checkField(name: string, value: unknown): void {
       throw rangeError(`tcp.${name}`, `an integer >= ${range[0]} && <= ${range[1]}`, number);
     }
   }
-  if (name === 'congestionControl' && !isCongestionControlName(value as string)) {
-    throw Object.assign(new TypeError(`Unknown congestion control '${String(value)}'`), {
-      code: 'ERR_INVALID_ARG_VALUE',
-    });
-  }
+  if (name === 'congestionControl') checkCongestionControl(value as string);
   if (name === 'ecn' && !(ECN_MODES as readonly string[]).includes(value as string)) {
     throw Object.assign(
       new TypeError(

@@ -170,12 +170,18 @@ export function congestionControlNames(): string[] {
   return [...factories.keys()];
 }
 
-export function isCongestionControlName(name: string): boolean {
-  return factories.has(name);
+/** @throws TypeError (ERR_INVALID_ARG_VALUE) when there is no congestion control of this name */
+export function checkCongestionControl(name: string): void {
+  if (factories.has(name)) return;
+  const known = congestionControlNames().join(', ');
+  throw Object.assign(
+    new TypeError(`Unknown congestion control '${String(name)}': there are ${known}`),
+    { code: 'ERR_INVALID_ARG_VALUE' },
+  );
 }
 
 /**
- * @param name one that {@link isCongestionControlName} accepts
+ * @param name one that {@link checkCongestionControl} accepts
  * @throws TypeError (ERR_INVALID_RETURN_VALUE) when a factory gives what is no congestion control
  */
 export function createCongestionControl(name: string): CongestionControl {
