@@ -25,7 +25,7 @@ export function startCongestionControl(tcb: Tcb, now: number): void {
 /** An ACK of something new has been taken apart; before recovery acts on it. */
 export function sampled(tcb: Tcb, sample: AckSample, now: number): void {
   endCwr(tcb);
-  measurePipeAck(tcb, now);
+  measurePipeAck(tcb, sample, now);
   tcb.congestion.onSample?.(tcb, sample, now);
 }
 
@@ -142,25 +142,19 @@ function wasInUse(tcb: Tcb): boolean {
   return tcb.cwndLimited || (tcb.cwnd < tcb.ssthresh && tcb.cwnd < 2 * tcb.mostFlight);
 }
 
-/** §4.3: at least half of cwnd was acknowledged in a round trip of late, or none is measured yet. */
+/** §4.3: at least half of cwnd is in use or was of late, or nothing is measured yet. */
 function isValidated(tcb: Tcb): boolean {
-  return tcb.pipeAck < 0 || 2 * tcb.pipeAck >= tcb.cwnd;
+  return tcb.pipeAck < 0 || 2 * Math.max(tcb.pipeAck, tcb.flight) >= tcb.cwnd;
 }
 
-/** §4.5.1: bytes that arrive within a round trip, the most of the sampling period. */
-function measurePipeAck(tcb: Tcb, now: number): void {
-  if (now - tcb.pipeAckAt < tcb.srtt) return;
-  const sample = tcb.delivered - tcb.pipeAckFrom;
-  const first = tcb.pipeAckAt === 0;
-  tcb.pipeAckAt = now;
-  tcb.pipeAckFrom = tcb.delivered;
-  if (first) return;
+/** §4.5.1: bytes that arrived within a round trip, the most of the sampling period. */
+function measurePipeAck(tcb: Tcb, sample: AckSample, now: number): void {
   if (now - tcb.pipeAckSince >= Math.max(3 * tcb.srtt, SAMPLING_PERIOD) / 2) {
     tcb.pipeAckSince = now;
     tcb.pipeAckBefore = tcb.pipeAckNow;
     tcb.pipeAckNow = 0;
   }
-  if (sample > tcb.pipeAckNow) tcb.pipeAckNow = sample;
+  if (sample.delivered > tcb.pipeAckNow) tcb.pipeAckNow = sample.delivered;
   tcb.pipeAck = Math.max(tcb.pipeAckNow, tcb.pipeAckBefore);
   if (isValidated(tcb)) tcb.validatedAt = now;
 }
@@ -168,7 +162,6 @@ function measurePipeAck(tcb: Tcb, now: number): void {
 /** §4.2: after recovery it is measured anew. */
 function forgetPipeAck(tcb: Tcb): void {
   tcb.pipeAck = -1;
-  tcb.pipeAckAt = 0;
   tcb.pipeAckNow = 0;
   tcb.pipeAckBefore = 0;
 }

@@ -196,14 +196,12 @@ export class Tcb {
   /** Most outstanding within the round trip that ends at {@link usageEnd}; `congestion-window.ts`. */
   mostFlight = 0;
   usageEnd: Seq = seq(0);
-  /** RFC 7661 §4.2: bytes that arrived in a round trip of late, the most; -1: not measured. The
-   * halves of the sampling period, since when the second runs, and the round trip that is measured. */
+  /** RFC 7661 §4.2: bytes that arrived in a round trip of late, the most; -1: not measured. Of each
+   * half of the sampling period, and since when the second runs. */
   pipeAck = -0;
   pipeAckNow = -0;
   pipeAckBefore = -0;
   pipeAckSince = -0;
-  pipeAckAt = -0;
-  pipeAckFrom = -0;
   /** RFC 7661 §4.4.1: what a window that a loss found not validated had in use, -1: it was
    * validated; and {@link bytesRetransmitted} then. */
   lossUsed = -0;

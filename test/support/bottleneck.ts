@@ -1,7 +1,7 @@
 import { memoryPair } from '../../src/link/memory.js';
 import { VirtualRuntime } from '../../src/runtime/virtual.js';
-import { Host } from '../../src/stack/host.js';
 import type { ConnectionInfo } from '../../src/stack/connection.js';
+import { Host } from '../../src/stack/host.js';
 import type { TcpConfig } from '../../src/tcp/config.js';
 import type { Trace } from '../../src/tcp/trace.js';
 import { User } from './user.js';
