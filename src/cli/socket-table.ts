@@ -137,7 +137,9 @@ function congestionWord({
   if (info === null) return false;
   const words = Object.entries(info).map(([name, value]) => {
     if (name === 'bw' && typeof value === 'number') return `bw:${bitRate(value * 8)}`;
-    return `${name}:${typeof value === 'number' ? decimal(value) : value}`;
+    // The kernel's `pacing_gain` is our `pacingGain`.
+    const word = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return `${word}:${typeof value === 'number' ? decimal(value) : value}`;
   });
   return `${congestionControl}:(${words.join(',')})`;
 }

@@ -457,11 +457,11 @@ export class Bbr implements CongestionControl {
   info(): Record<string, number | string> {
     const model = this.#model;
     return {
-      phase: PHASE_NAMES[this.#phase]!,
       bw: Math.round(model.bw * 1000),
       mrtt: model.minRtt === Infinity ? 0 : model.minRtt,
       pacingGain: PACING_GAIN[this.#phase]!,
       cwndGain: CWND_GAIN[this.#phase]!,
+      phase: PHASE_NAMES[this.#phase]!,
       inflightHi: this.#inflightHi === Infinity ? 0 : Math.round(this.#inflightHi),
       inflightLo: model.inflightLo === Infinity ? 0 : Math.round(model.inflightLo),
     };
