@@ -151,6 +151,8 @@ function positive(counts: readonly (readonly [string, number])[]): string[] {
 const TIMERS: Readonly<Record<TimerInfo['name'], string>> = {
   retransmit: 'retransmit',
   persist: 'persist',
+  reorder: 'reorder',
+  probe: 'probe',
   delayedAck: 'delayed-ack',
   keepAlive: 'keepalive',
   finWait2: 'fin-wait-2',

@@ -90,6 +90,8 @@ export interface Connection {
 export type TimerName =
   | 'retransmit'
   | 'persist'
+  | 'reorder'
+  | 'probe'
   | 'delayedAck'
   | 'keepAlive'
   | 'finWait2'

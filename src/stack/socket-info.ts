@@ -3,6 +3,7 @@ import { receiveWindow } from '../tcp/receiver.js';
 import { stateName } from '../tcp/state.js';
 import { Recovery, type Tcb } from '../tcp/tcb.js';
 import type { TimeWait } from '../tcp/time-wait.js';
+import { lossTimerName } from '../tcp/timers.js';
 import { formatAddress } from '../wire/ipv4.js';
 import type {
   ConnectionInfo,
@@ -74,7 +75,7 @@ function recoveryName(recovery: Recovery): ConnectionInfo['recovery'] {
 
 function timersOf(tcb: Tcb, now: number): TimerInfo[] {
   const deadlines: [TimerName, number][] = [
-    [tcb.persisting ? 'persist' : 'retransmit', tcb.retransmitAt],
+    [lossTimerName(tcb.lossTimer), tcb.retransmitAt],
     ['delayedAck', tcb.delayedAckAt],
     ['keepAlive', tcb.keepAliveAt],
     ['finWait2', tcb.finWait2At],

@@ -55,6 +55,8 @@ export class Bbr implements CongestionControl {
   /** Upper bound that probing has found; Infinity: none yet. */
   #inflightHi = Infinity;
 
+  /** Of the latest ACK. */
+  #now = -0;
   #cycleAt = -0;
   #probeWait = -0;
   #roundsSinceProbe = 0;
@@ -93,6 +95,7 @@ export class Bbr implements CongestionControl {
 
   onSample(state: CongestionState, sample: AckSample, now: number): void {
     const model = this.#model;
+    this.#now = now;
     model.update(state, sample, this.#isProbingBw(), now);
     if (model.roundStart) this.#roundsSinceProbe++;
     this.#checkStartupDone(state, sample);
@@ -278,12 +281,12 @@ export class Bbr implements CongestionControl {
   }
 
   /** BBRHandleLostPacket: what was in flight when the share of loss passed the threshold is too much. */
-  onLost(state: CongestionState, loss: LossSample, now: number): void {
+  onLost(state: CongestionState, loss: LossSample): void {
     if (!this.#probeSamples || !this.#model.isInflightTooHigh(loss)) return;
     const inflight = loss.txInFlight - loss.size;
     const lost = loss.lost - loss.size;
     const prefix = (LOSS_THRESHOLD * inflight - lost) / (1 - LOSS_THRESHOLD);
-    this.#handleInflightTooHigh(state, loss, inflight + Math.max(prefix, 0), now);
+    this.#handleInflightTooHigh(state, loss, inflight + Math.max(prefix, 0), this.#now);
   }
 
   // ProbeRTT.
@@ -390,12 +393,12 @@ export class Bbr implements CongestionControl {
 
   // What recovery and the sender tell.
 
-  onLoss(state: CongestionState, flight: number): void {
+  onLoss(state: CongestionState): void {
     this.#saveCwnd(state);
     this.#inRecovery = true;
     this.#conserves = true;
     this.#conservedFrom = state.delivered;
-    state.cwnd = Math.max(Math.min(state.cwnd, flight), state.sndMss);
+    state.cwnd = state.inFlight + state.sndMss;
   }
 
   onTimeout(state: CongestionState): void {
@@ -404,7 +407,6 @@ export class Bbr implements CongestionControl {
     this.#conserves = false;
     const model = this.#model;
     if (!this.#isProbingBw() && model.inflightLo === Infinity) model.inflightLo = this.#priorCwnd;
-    state.cwnd = state.sndMss;
   }
 
   /** Marks are in every sample; the window follows from the model. */

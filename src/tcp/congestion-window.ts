@@ -1,8 +1,10 @@
 import { lt } from '../base/seq.js';
-import type { AckSample } from './congestion.js';
+import type { AckSample, LossSample } from './congestion.js';
+import type { RateSample } from './delivery-rate.js';
 import { endCwr, startCwr } from './ecn.js';
 import { windowRate } from './pacing.js';
-import { Recovery, type Tcb } from './tcb.js';
+import { Sent } from './sent-segments.js';
+import type { Tcb } from './tcb.js';
 
 /** RFC 7661 §4.4: how long a window that is not in use is kept. ms. */
 const NON_VALIDATED_PERIOD = 300_000;
@@ -22,20 +24,22 @@ export function startCongestionControl(tcb: Tcb, now: number): void {
   setPacingRate(tcb);
 }
 
-/** An ACK of something new has been taken apart; before recovery acts on it. */
-export function sampled(tcb: Tcb, sample: AckSample, now: number): void {
+/** An ACK has been taken apart, and it is known what is lost by it; before recovery acts on that. */
+export function sampled(tcb: Tcb, sample: RateSample, now: number): void {
   endCwr(tcb);
+  if (!sample.hasData) return;
+  sample.lost = tcb.lostTotal - sample.lostBefore;
   measurePipeAck(tcb, sample, now);
   tcb.congestion.onSample?.(tcb, sample, now);
 }
 
 /**
- * The window may grow by the ACK, if it was in use (RFC 7661 §4.3): outside of recovery and, since
- * everything waits for it, in the slow start that follows a timeout.
+ * The window may grow by the ACK, if it was in use (RFC 7661 §4.3): outside of recovery and in the
+ * slow start that follows a timeout (`slowStart`), in which everything waits for it.
  */
-export function grow(tcb: Tcb, sample: AckSample, now: number): void {
+export function grow(tcb: Tcb, sample: AckSample, slowStart: boolean, now: number): void {
   // Not by an ACK that echoes a mark (RFC 3168 §6.1.2).
-  if (tcb.recovery === Recovery.OPEN && (sample.marked > 0 || !wasInUse(tcb))) return;
+  if (!slowStart && (sample.marked > 0 || !wasInUse(tcb))) return;
   tcb.congestion.onAck(tcb, sample, now);
 }
 
@@ -70,6 +74,25 @@ export function setPacingRate(tcb: Tcb): void {
   // RFC 7661 §4.4.2: a window that is not validated does not go out in one burst.
   const wanted = tcb.host.config.pacing || !isValidated(tcb);
   tcb.pacingRate = wanted ? windowRate(tcb) : 0;
+}
+
+/** Filled again for each loss. */
+const loss: { -readonly [K in keyof LossSample]: LossSample[K] } = {
+  size: 0,
+  txInFlight: 0,
+  lost: -0,
+  isAppLimited: false,
+};
+
+/** A row of what is outstanding, of so many bytes, is taken for lost. */
+export function noteLost(tcb: Tcb, row: number, size: number): void {
+  const { congestion, sent } = tcb;
+  if (congestion.onLost === undefined) return;
+  loss.size = size;
+  loss.txInFlight = sent.txInFlight(row);
+  loss.lost = tcb.lostTotal - sent.lostTotal(row);
+  loss.isAppLimited = (sent.flags(row) & Sent.APP_LIMITED) !== 0;
+  congestion.onLost(tcb, loss);
 }
 
 /** A loss begins recovery: ssthresh falls, unless a mark has lowered it for this window already. */

@@ -100,7 +100,7 @@ export interface CongestionControl {
    */
   onLoss(state: CongestionState, flight: number, now: number): void;
   /** The retransmission timer expired for the first time for this segment: sets ssthresh; cwnd falls
-   * to one segment. */
+   * to one segment beyond what is not lost. */
   onTimeout(state: CongestionState, flight: number, now: number): void;
 
   /** The connection is established, or has chosen this control just now; cwnd and srtt are known. */
@@ -108,7 +108,7 @@ export interface CongestionControl {
   /** Every ACK of something new, in recovery too; before {@link onAck}. */
   onSample?(state: CongestionState, sample: AckSample, now: number): void;
   /** Each segment that is taken for lost, before the {@link onSample} of the same ACK. */
-  onLost?(state: CongestionState, loss: LossSample, now: number): void;
+  onLost?(state: CongestionState, loss: LossSample): void;
   /** The peer echoes a mark, once per window: sets ssthresh, and cwnd follows at once. Without it a
    * mark is an {@link onLoss}. */
   onEcnEcho?(state: CongestionState, flight: number, now: number): void;
@@ -123,7 +123,8 @@ export interface CongestionControl {
 
   /** It sets {@link CongestionState.pacingRate}. */
   readonly paces?: boolean;
-  /** Cwnd is its own in recovery as well: neither fast recovery nor a timeout touch it. */
+  /** Cwnd is its own in fast recovery as well. (A timeout leaves every control what is in flight and
+   * a segment more.) */
   readonly ownsWindow?: boolean;
   /** It asks for ECN whatever the configuration says, as DCTCP has to. */
   readonly needsEcn?: boolean;

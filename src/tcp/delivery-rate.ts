@@ -45,13 +45,32 @@ export class RateSample implements AckSample {
   sentAt = -0;
   end: Seq = seq(0);
   lostBefore = -0;
+
+  // What loss recovery asks of the ACK besides.
+  /** Of {@link ackedSacked}, what came by SACK. */
+  newlySacked = 0;
+  /** Something sent once, before the retransmission timeout if there was one, has arrived. */
+  originalArrived = false;
+  /** The highest number that is known to have arrived. */
+  highest: Seq = seq(0);
+  /** Latest time of sending among what RACK goes by in this ACK. */
+  rackSentAt = -0;
+  /** A D-SACK block (RFC 2883): octets that the peer has received twice. */
+  dsack = false;
+  dsackLeft: Seq = seq(0);
+  dsackRight: Seq = seq(0);
 }
 
 /** An ACK is about to be looked at. */
-export function beginSample(sample: RateSample, priorInFlight: number): void {
+export function beginSample(tcb: Tcb, sample: RateSample): void {
   sample.acked = 0;
   sample.marked = 0;
-  sample.priorInFlight = priorInFlight;
+  sample.priorInFlight = tcb.inFlight;
+  sample.newlySacked = 0;
+  sample.originalArrived = false;
+  sample.highest = tcb.fack;
+  sample.rackSentAt = 0;
+  sample.dsack = false;
   sample.ackedSacked = 0;
   sample.newlyLost = 0;
   sample.rtt = -1;

@@ -31,6 +31,8 @@ export interface TracedTcb extends Traced {
 export type TimerName =
   | 'retransmit'
   | 'persist'
+  | 'reorder'
+  | 'probe'
   | 'delayedAck'
   | 'keepAlive'
   | 'finWait2'
