@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/each-run.ts'],
+    setupFiles: ['test/support/each-test.ts'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     pool: 'forks',

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { isInOwnNamespace, runInOwnNamespace } from './lib/own-namespace.js';
 
-const HELP = `Usage: scripts/bench [--pairs N] [--gigabytes N] [--congestion NAME] [--plain] [--json]
+const HELP = `Usage: scripts/bench [--pairs N] [--gigabytes N] [--congestion NAME] [--also KIND,...] [--json]
 
 Bulk transfer through the public API of one and the same JavaScript server, on our TCP over a TUN
 device with offload and on node:net over the kernel's loopback, in turn, against one kernel client
@@ -15,7 +15,8 @@ in C. A first transfer of each server is not counted. Prints the median of each,
       --gigabytes N  data per measurement in units of 10^9 bytes, default 4
       --congestion NAME  the kernel's congestion control, for both kinds: reno (default), or
                      whatever else /proc/sys/net/ipv4/tcp_allowed_congestion_control lists
-      --plain        also ours without offload (on a quarter of the data)
+      --also KIND,...  also ours plain: without offload, on a quarter of the data; traced: with the
+                     recorder of ladders that serve has; captured: with a capture to a file
       --json         print one JSON object instead
   -h, --help         print this and exit`;
 
@@ -23,7 +24,7 @@ const ROOT = path.join(__dirname, '..');
 const TIMEOUT = 120_000;
 const CONGESTION_SETTING = '/proc/sys/net/ipv4/tcp_congestion_control';
 
-type Kind = 'ours' | 'node' | 'ours-plain';
+type Kind = 'ours' | 'node' | Variant;
 type Direction = 'up' | 'down';
 
 interface Figures {
@@ -33,10 +34,15 @@ interface Figures {
   runs: number[];
 }
 
+const VARIANTS = ['ours-plain', 'ours-traced', 'ours-captured'] as const;
+type Variant = (typeof VARIANTS)[number];
+
 const LABEL: Record<Kind, string> = {
   ours: 'tuntcp over TUN, offload',
   node: 'node:net over lo',
   'ours-plain': 'tuntcp over TUN, no offload',
+  'ours-traced': 'the same with a recorder',
+  'ours-captured': 'the same with a capture',
 };
 const DIRECTIONS = ['up', 'down'] as const;
 const DIRECTION: Record<Direction, string> = { up: 'client sends', down: 'server sends' };
@@ -47,7 +53,7 @@ async function main(): Promise<number> {
       pairs: { type: 'string', default: '5' },
       gigabytes: { type: 'string', default: '4' },
       congestion: { type: 'string', default: 'reno' },
-      plain: { type: 'boolean', default: false },
+      also: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -59,7 +65,7 @@ async function main(): Promise<number> {
   if (!isInOwnNamespace()) return runInOwnNamespace(__filename, process.argv.slice(2));
   const pairs = positive('--pairs', values.pairs);
   const bytes = positive('--gigabytes', values.gigabytes) * 1e9;
-  const kinds: Kind[] = values.plain ? ['ours', 'node', 'ours-plain'] : ['ours', 'node'];
+  const kinds: Kind[] = ['ours', 'node', ...variants(values.also)];
   execFileSync('ip', ['link', 'set', 'lo', 'up']);
   fs.writeFileSync(CONGESTION_SETTING, values.congestion);
   const figures = await measure(kinds, pairs, bytes, compilePeer());
@@ -73,6 +79,17 @@ function positive(name: string, text: string): number {
   if (value > 0 && Number.isFinite(value)) return value;
   throw Object.assign(new Error(`${name} takes a number above 0, not '${text}'`), {
     code: 'ERR_PARSE_ARGS_VALUE',
+  });
+}
+
+function variants(list: string): Variant[] {
+  return list.split(',').flatMap((name) => {
+    const variant = VARIANTS.find((each) => each === `ours-${name}`);
+    if (variant !== undefined) return [variant];
+    if (name === '') return [];
+    throw Object.assign(new Error(`--also takes plain, traced and captured, not '${name}'`), {
+      code: 'ERR_PARSE_ARGS_VALUE',
+    });
   });
 }
 

@@ -1,5 +1,5 @@
 export type { Counters, CountersSnapshot } from './base/counters.js';
-export type { CaptureOptions } from './link/capture.js';
+export type { CaptureOptions, TapOptions } from './link/capture.js';
 export { CaptureLink, captureLink } from './link/capture.js';
 export type { CaptureFileOptions } from './link/capture-file.js';
 export { CaptureFile } from './link/capture-file.js';

@@ -112,6 +112,23 @@ setup_dist() {
   mkdir -p dist && touch dist/.built
 }
 
+# promtool of Debian's prometheus, unpacked into .cache/bin: installed, the package would start a server.
+setup_promtool() {
+  local dir
+  if command -v promtool >/dev/null || [ -x .cache/bin/promtool ]; then return 0; fi
+  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+  setup_say 'unpacking promtool (Debian package prometheus)'
+  dir=$(mktemp -d)
+  if (cd "$dir" && { apt-get -qq download prometheus ||
+    { [ "$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq download prometheus; }; } &&
+    dpkg-deb -x prometheus_*.deb .) </dev/null >/dev/null 2>&1; then
+    mkdir -p .cache/bin && mv "$dir/usr/bin/promtool" .cache/bin/
+  else
+    setup_say 'could not get it; its test is skipped'
+  fi
+  rm -rf "$dir"
+}
+
 setup() {
   setup_node && setup_npm_packages && setup_system_packages && setup_addon && setup_dist
 }

@@ -23,6 +23,11 @@ export class RxBatch {
    */
   readonly drop = new Uint8Array(BATCH_PACKETS);
   /**
+   * Called by the receiver when it has written {@link drop} for the whole batch, before anybody gets
+   * at the bytes who might change them.
+   */
+  onJudged: (() => void) | null = null;
+  /**
    * Set by a receiver that keeps a view of {@link bytes} beyond the call. The link then leaves this
    * arena to the garbage collector and goes on with a fresh one.
    */
@@ -114,15 +119,25 @@ export class TxBatch {
 
   /** Copies packet `i`, headroom included, to `target` at `at`; returns its length in bytes. */
   copyPacket(i: number, target: Uint8Array, at: number): number {
-    let end = at;
+    return this.copyRange(i, 0, Infinity, target, at);
+  }
+
+  /** Copies of packet `i` the bytes from `start` to `end` or its own end; returns how many. */
+  copyRange(i: number, start: number, end: number, target: Uint8Array, at: number): number {
+    let passed = 0;
+    let to = at;
     for (let p = this.#firstPiece(i); p < this.pieceEnd[i]!; p++) {
-      const offset = this.pieces[p * 3 + 1]!;
       const length = this.pieces[p * 3 + 2]!;
+      const from = Math.max(0, start - passed);
+      const until = Math.min(length, end - passed);
+      passed += length;
+      if (until <= from) continue;
+      const offset = this.pieces[p * 3 + 1]!;
       const source = this.buffers[this.pieces[p * 3]!]!;
-      target.set(source.subarray(offset, offset + length), end);
-      end += length;
+      target.set(source.subarray(offset + from, offset + until), to);
+      to += until - from;
     }
-    return end - at;
+    return to - at;
   }
 
   #firstPiece(i: number): number {

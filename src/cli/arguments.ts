@@ -32,6 +32,16 @@ export function port(text: string, what = 'the port'): number {
   return integer(text, what, 1, 65_535);
 }
 
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+
+/** A number of bytes, such as `4096`, `100k` or `1.5G` with units of thousands, from `min` on. */
+export function byteCount(text: string, what: string, min: number): number {
+  const [, number = '', unit = ''] = /^(\d{1,12}(?:\.\d+)?)([kmg]?)$/i.exec(text) ?? [];
+  const value = Math.floor(Number(number) * UNITS[unit.toLowerCase()]!);
+  if (number !== '' && value >= min) return value;
+  throw new UsageError(`${what} takes a number of bytes, ${min} or more, not '${text}'`);
+}
+
 /** Seconds, fractions allowed, as ms. */
 export function seconds(text: string, what: string): number {
   const value = Number(text);
@@ -39,6 +49,13 @@ export function seconds(text: string, what: string): number {
     throw new UsageError(`${what} takes a number of seconds, not '${text}'`);
   }
   return value * 1000;
+}
+
+/** `--interval`, the time between two looks at a stack, as ms. */
+export function lookInterval(text: string): number {
+  const interval = seconds(text, '--interval');
+  if (interval < 100 || interval > 60_000) throw new UsageError('--interval must be 0.1 to 60');
+  return interval;
 }
 
 /** The options of every command that brings up a device. */

@@ -14,7 +14,8 @@ Commands:
   ss        list the sockets of a running tuntcp serve
   stat      print its counters
   top       watch both live
-  capture   print the packets of a capture file, as tcpdump does
+  capture   print or write its packets, as tcpdump does; read capture files
+  trace     tell what its TCP does and why, while it happens
   doctor    say what this machine lacks, and the line that fixes it
 
 Options:
@@ -62,6 +63,8 @@ async function load(name: string): Promise<Command | null> {
       return (await import('./top.js')).top;
     case 'capture':
       return (await import('./capture.js')).capture;
+    case 'trace':
+      return (await import('./trace.js')).trace;
     case 'doctor':
       return (await import('./doctor.js')).doctor;
     default:

@@ -7,5 +7,5 @@ main(process.argv.slice(2), io).then((code) => {
   // Whatever keeps the event loop busy (a terminal that is read from) does not matter any more,
   // but what was written to a pipe has to get there.
   process.exitCode = code;
-  io.stdout.write('', () => io.stderr.write('', () => process.exit(code)));
+  io.flush().then((failed) => process.exit(failed && code === 0 ? 1 : code));
 });

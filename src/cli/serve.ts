@@ -1,3 +1,4 @@
+import type { CaptureLink } from '../link/capture.js';
 import { Recorder } from '../stack/recorder.js';
 import {
   bare,
@@ -8,12 +9,12 @@ import {
   parse,
   port,
 } from './arguments.js';
-import { startCapture } from './capture-serve.js';
+import { PCAP_HELP, PCAP_OPTIONS, startCapture } from './capture-serve.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
 import { networkId } from './control/directory.js';
 import type { StackView } from './control/questions.js';
-import { questionsTo } from './control/questions.js';
+import { questionsTo, streamsOf } from './control/questions.js';
 import { openControl, refuseSecond } from './control/stacks.js';
 import type { Io } from './io.js';
 import { jsonRecorder, liveRecorder } from './live.js';
@@ -35,15 +36,14 @@ ${HOST_HELP}
       --dir DIR                 serve these files; what / shows without is then at /connection
   -v, --verbose                 print a line for each connection that opens or closes
       --ladder                  print every segment, with our state beside it
-      --pcap FILE               write every packet to FILE, in pcapng; wireshark FILE reads it
-      --pcap-filter FILTER      only these packets, such as 'tcp port 80 and not host 10.7.0.9'
+${PCAP_HELP}
       --json                    print one JSON object per line
   -h, --help                    print this and exit
 
 http: / shows you your own connection, /bytes/N is N bytes (byte i is i mod 251), and a POST to /sum
-is answered with length and SHA-256. Meanwhile tuntcp ss, stat and top show what goes on in it.
-Ctrl-C closes all connections with FIN and removes the device; a second one does not wait. Exit
-status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
+is answered with length and SHA-256. Meanwhile tuntcp ss, stat, top, capture and trace show
+what goes on in it. Ctrl-C closes all connections with FIN and removes the device; a second one
+does not wait. Exit status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
 `;
 
 export const serve: Command = { help: HELP, run };
@@ -57,8 +57,7 @@ async function run(argv: string[], io: Io): Promise<number> {
     dir: { type: 'string' },
     verbose: { type: 'boolean', short: 'v', default: false },
     ladder: { type: 'boolean', default: false },
-    pcap: { type: 'string' },
-    'pcap-filter': { type: 'string' },
+    ...PCAP_OPTIONS,
     json: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument '${positionals[0]}'`);
@@ -72,21 +71,27 @@ async function run(argv: string[], io: Io): Promise<number> {
   const stop = new StopRequests(io);
   try {
     const device = await io.platform.openDevice({ name: values.device, ...settings });
-    const link = new WatchedLink(capture.wrap(device));
+    const captured = capture.wrap(device);
+    const link = new WatchedLink(captured);
     try {
       const host = await io.platform.host(link, settings.address, recorder);
       const watch = values.verbose ? watcher(io, values.json) : undefined;
       const services = await startServices(host.net, { recorder, dir, httpPort, watch });
-      const views = await openViews(io, host.view, link.name, settings, metricsPort);
+      const views = await openViews(io, host.view, captured, settings, metricsPort);
       announce(io, values.json, link.name, settings, services);
-      const reason = await Promise.race([stop.first, link.lost]).finally(views.close);
-      services.close();
-      if (values.json) write(io, { event: 'stopping', reason });
-      const impatient = stop.second.then(() => 130);
-      const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
-      finish();
-      if (values.json) write(io, { event: 'stopped', code });
-      return code;
+      try {
+        const reason = await Promise.race([stop.first, link.lost]);
+        services.close();
+        if (values.json) write(io, { event: 'stopping', reason });
+        const impatient = stop.second.then(() => 130);
+        const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
+        finish();
+        if (values.json) write(io, { event: 'stopped', code });
+        return code;
+      } finally {
+        // Whoever captures or traces sees the end of the connections too.
+        views.close();
+      }
     } finally {
       link.close();
       await capture.finish();
@@ -100,25 +105,24 @@ async function run(argv: string[], io: Io): Promise<number> {
 async function openViews(
   io: Io,
   stack: StackView,
-  device: string,
+  link: CaptureLink,
   settings: { address: string },
   metricsPort: number | null,
 ): Promise<{ close(): void }> {
   const metrics =
     metricsPort === null ? null : await startMetricsServer(metricsPort, () => stack.metrics());
   const identity = {
-    device,
+    device: link.name,
     pid: process.pid,
     network: networkId(),
     address: bare(settings.address),
   };
-  const control = await openControl(io.env, device, questionsTo(stack, identity)).catch(
-    (error: Error) => {
-      // Nobody can look in, but the services do without.
-      io.stderr.write(`tuntcp serve: no control socket: ${error.message}\n`);
-      return null;
-    },
-  );
+  const questions = { ...questionsTo(stack, identity), ...streamsOf(stack, link) };
+  const control = await openControl(io.env, link.name, questions).catch((error: Error) => {
+    // Nobody can look in, but the services do without.
+    io.stderr.write(`tuntcp serve: no control socket: ${error.message}\n`);
+    return null;
+  });
   return {
     close: () => {
       metrics?.close();

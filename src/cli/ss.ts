@@ -1,10 +1,14 @@
 import type { SocketInfo } from '../stack/connection.js';
-import { parse } from './arguments.js';
+import { lookInterval, parse } from './arguments.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
+import type { ControlClient } from './control/client.js';
 import { connectToStack } from './control/stacks.js';
+import { Ending } from './ending.js';
+import { written } from './follow.js';
 import type { Io } from './io.js';
 import { detailLine, socketTable } from './socket-table.js';
+import { endLive, liveOutput } from './terminal-output.js';
 
 const HELP = `Usage: tuntcp ss [OPTIONS]
 
@@ -14,12 +18,15 @@ and without TIME-WAIT. For a listener Recv-Q is how many connections wait, Send-
   -a, --all                     listeners and TIME-WAIT too
   -l, --listening               listeners alone
   -i, --info                    a second line for each, as ss -ti has it, with the timers that run
+  -w, --watch                   list them again and again until Ctrl-C, with an empty line between
+      --interval SECONDS        the time between two lists, 0.1 to 60 (1); implies --watch
       --device NAME             the stack to ask, when several run
-      --json                    print one JSON object per line, with everything that is known
+      --json                    print one JSON object per line, with everything that is known; with
+                                --watch one object per list, {"at", "sockets", "omitted"}
   -h, --help                    print this and exit
 
 Times are in ms, cwnd and ssthresh in segments, everything else in bytes.
-Exit status: 0 done, 1 no such stack, 2 wrong usage.
+Exit status: 0 done, 1 no such stack or it has ended, 2 wrong usage.
 `;
 
 export const ss: Command = { help: HELP, run };
@@ -29,22 +36,69 @@ async function run(argv: string[], io: Io): Promise<number> {
     all: { type: 'boolean', short: 'a', default: false },
     listening: { type: 'boolean', short: 'l', default: false },
     info: { type: 'boolean', short: 'i', default: false },
+    watch: { type: 'boolean', short: 'w', default: false },
+    interval: { type: 'string' },
     device: { type: 'string' },
     json: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument '${positionals[0]}'`);
+  const interval = lookInterval(values.interval ?? '1');
   const client = await connectToStack(io.env, values.device);
   try {
-    const { sockets, omitted } = await client.ask('sockets');
-    const shown = sockets.filter((socket) => isShown(socket, values)).sort(bySocket);
-    const lines = values.json
-      ? shown.map((socket) => JSON.stringify(socket))
-      : tableLines(shown, values.info);
-    io.stdout.write(lines.map((line) => `${line}\n`).join(''));
-    if (omitted > 0) io.stderr.write(`tuntcp ss: ${omitted} more are not listed\n`);
+    if (values.watch || values.interval !== undefined) await watch(client, io, interval, values);
+    else io.stdout.write(await list(client, io, values));
     return 0;
   } finally {
     client.close();
+  }
+}
+
+interface Choice {
+  all: boolean;
+  listening: boolean;
+  info: boolean;
+  json: boolean;
+}
+
+/** The sockets that are wanted, in order. */
+async function look(client: ControlClient, choice: Choice) {
+  const { sockets, omitted } = await client.ask('sockets');
+  return { sockets: sockets.filter((socket) => isShown(socket, choice)).sort(bySocket), omitted };
+}
+
+async function list(client: ControlClient, io: Io, choice: Choice): Promise<string> {
+  const { sockets, omitted } = await look(client, choice);
+  const lines = choice.json
+    ? sockets.map((socket) => JSON.stringify(socket))
+    : tableLines(sockets, choice.info);
+  if (omitted > 0) io.stderr.write(`tuntcp ss: ${omitted} more are not listed\n`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+async function listAsObject(client: ControlClient, choice: Choice): Promise<string> {
+  return `${JSON.stringify({ at: Date.now(), ...(await look(client, choice)) })}\n`;
+}
+
+async function watch(
+  client: ControlClient,
+  io: Io,
+  interval: number,
+  choice: Choice,
+): Promise<void> {
+  const output = liveOutput(io.stdout);
+  const ending = new Ending(io, false);
+  let between = '';
+  const listAgain = async () => {
+    const text = choice.json ? await listAsObject(client, choice) : await list(client, io, choice);
+    await ending.unless(written(output, between + text));
+    between = choice.json ? '' : '\n';
+  };
+  try {
+    await listAgain();
+    await ending.every(interval, listAgain);
+  } finally {
+    ending.release();
+    await endLive(output);
   }
 }
 

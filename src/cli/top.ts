@@ -1,12 +1,15 @@
 import { wantsColour } from '../stack/ladder.js';
-import { parse, seconds } from './arguments.js';
+import { lookInterval, parse } from './arguments.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
 import type { ControlClient } from './control/client.js';
 import type { Identity } from './control/protocol.js';
 import { connectToStack } from './control/stacks.js';
+import { Ending } from './ending.js';
+import { written } from './follow.js';
 import type { Io } from './io.js';
 import { type Rates, ratesBetween, type Sample } from './rates.js';
+import { endLive, liveOutput } from './terminal-output.js';
 import { topLines } from './top-screen.js';
 
 const HELP = `Usage: tuntcp top [OPTIONS]
@@ -43,11 +46,10 @@ async function run(argv: string[], io: Io): Promise<number> {
     json: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument '${positionals[0]}'`);
-  const interval = seconds(values.interval, '--interval');
-  if (interval < 100 || interval > 60_000) throw new UsageError('--interval must be 0.1 to 60');
+  const interval = lookInterval(values.interval);
   const client = await connectToStack(io.env, values.device);
   try {
-    if (values.json) await watch(client, io, interval, jsonLook(io));
+    if (values.json) await asJson(client, io, interval);
     else if (io.stdout.isTTY) await onScreen(client, io, interval);
     else await once(client, io, interval);
     return 0;
@@ -78,15 +80,19 @@ async function once(client: ControlClient, io: Io, interval: number): Promise<vo
 async function onScreen(client: ControlClient, io: Io, interval: number): Promise<void> {
   const identity = await client.ask('identity');
   const history: Rates[] = [];
-  io.stdout.write(ENTER);
+  const screen = liveOutput(io.stdout);
+  screen.write(ENTER);
   try {
     await watch(client, io, interval, (rates, sample) => {
       history.push(rates);
       if (history.length > HISTORY) history.shift();
-      io.stdout.write(draw(io, identity, history, sample));
+      // A terminal that does not keep up gets fewer screens, not late ones.
+      if (screen.writableLength === 0) screen.write(draw(io, identity, history, sample));
+      return undefined;
     });
   } finally {
-    io.stdout.write(LEAVE);
+    screen.write(LEAVE);
+    await endLive(screen);
   }
 }
 
@@ -100,18 +106,27 @@ function draw(io: Io, identity: Identity, history: readonly Rates[], sample: Sam
   return `${HOME}${styled.map((line) => `${line}${CLEAR_LINE}\r\n`).join('')}${CLEAR_BELOW}`;
 }
 
-function jsonLook(io: Io) {
-  return (rates: Rates, { at, sockets }: Sample): void => {
-    const states: Record<string, number> = {};
-    for (const { state } of sockets) {
-      states[state] = (states[state] ?? 0) + 1;
-    }
-    const connections = rates.connections.map(({ info, ...rate }) => {
-      const { state, localAddress, localPort, remoteAddress, remotePort } = info;
-      return { state, localAddress, localPort, remoteAddress, remotePort, ...rate };
-    });
-    io.stdout.write(`${JSON.stringify({ at, ...rates, states, connections })}\n`);
-  };
+async function asJson(client: ControlClient, io: Io, interval: number): Promise<void> {
+  const output = liveOutput(io.stdout);
+  try {
+    await watch(client, io, interval, (rates, sample) =>
+      written(output, `${JSON.stringify(lookObject(rates, sample))}\n`),
+    );
+  } finally {
+    await endLive(output);
+  }
+}
+
+function lookObject(rates: Rates, { at, sockets }: Sample): object {
+  const states: Record<string, number> = {};
+  for (const { state } of sockets) {
+    states[state] = (states[state] ?? 0) + 1;
+  }
+  const connections = rates.connections.map(({ info, ...rate }) => {
+    const { state, localAddress, localPort, remoteAddress, remotePort } = info;
+    return { state, localAddress, localPort, remoteAddress, remotePort, ...rate };
+  });
+  return { at, ...rates, states, connections };
 }
 
 /** Looks until it is asked to end. Rejects when the stack ends. */
@@ -119,62 +134,18 @@ async function watch(
   client: ControlClient,
   io: Io,
   interval: number,
-  look: (rates: Rates, sample: Sample) => void,
+  look: (rates: Rates, sample: Sample) => Promise<void> | undefined,
 ): Promise<void> {
   const ending = new Ending(io, true);
   try {
     let before = await take(client);
-    look(ratesBetween(before, before), before);
-    while (!(await ending.wait(interval))) {
+    await ending.unless(look(ratesBetween(before, before), before));
+    await ending.every(interval, async () => {
       const after = await take(client);
-      look(ratesBetween(before, after), after);
+      await ending.unless(look(ratesBetween(before, after), after));
       before = after;
-    }
+    });
   } finally {
     ending.release();
-  }
-}
-
-/** Waits for q, Ctrl-C and the like; with `keys` the terminal is in raw mode until `release`. */
-class Ending {
-  #over = false;
-  #wake: () => void = () => {};
-  readonly #undo: (() => void)[];
-
-  constructor(io: Io, keys: boolean) {
-    const end = () => {
-      this.#over = true;
-      this.#wake();
-    };
-    this.#undo = [io.onStop(end)];
-    const { stdin } = io;
-    if (!keys || !stdin.isTTY) return;
-    const onKey = (chunk: Buffer) => {
-      // Ctrl-C is a key in raw mode.
-      if (chunk.includes('q') || chunk.includes('Q') || chunk.includes('\x03')) end();
-    };
-    stdin.setRawMode?.(true);
-    stdin.on('data', onKey);
-    this.#undo.push(() => {
-      stdin.off('data', onKey);
-      stdin.pause();
-      stdin.setRawMode?.(false);
-    });
-  }
-
-  /** True when it is over; else false after `ms`. */
-  async wait(ms: number): Promise<boolean> {
-    if (this.#over) return true;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      timer = setTimeout(resolve, ms);
-    });
-    clearTimeout(timer);
-    return this.#over;
-  }
-
-  release(): void {
-    for (const undo of this.#undo) undo();
   }
 }

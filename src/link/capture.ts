@@ -1,26 +1,27 @@
 import { RX_CHECKSUM_VOUCHED, type RxBatch, type TxBatch } from '../base/batch.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { systemEpoch, systemRuntime } from '../runtime/system.js';
-import { checksum, fold, pseudoHeaderSum } from '../wire/checksum.js';
 import { DROP_COUNT, Drop, dropName } from '../wire/drop-reason.js';
-import type { PacketFilter } from '../wire/filter.js';
-import { IPV4_HEADER_BYTES, IPV4_MAX_BYTES, PROTOCOL_TCP } from '../wire/ipv4.js';
+import { FILTERED_BYTES, type PacketFilter } from '../wire/filter.js';
 import { CapturedPacket, DEFAULT_SNAPLEN, INBOUND, OUTBOUND } from '../wire/pcapng.js';
-import { TCP_CHECKSUM_OFFSET, TCP_HEADER_BYTES } from '../wire/tcp.js';
 import { VIRTIO_HEADER_BYTES, VIRTIO_NEEDS_CSUM, virtioFlags } from '../wire/virtio.js';
 import type { CaptureSink } from './capture-sink.js';
 import type { Link, LinkReceiver } from './link.js';
 import { LinkWrapper } from './link-wrapper.js';
 
-export interface CaptureOptions {
-  /** Whose time the packets get. Default: the real world. */
-  runtime?: Runtime;
-  /** ms since 1970 at 0 of the runtime's time. Default: right for the real world, 0 for another. */
-  epoch?: number;
+/** What one sink wants of a capture. */
+export interface TapOptions {
   /** Which packets are wanted; see `compileFilter`. Default: all. */
   filter?: PacketFilter;
   /** Most bytes that are kept of each packet. Default 262,144, more than any packet has. */
   snaplen?: number;
+}
+
+export interface CaptureOptions extends TapOptions {
+  /** Whose time the packets get. Default: the real world. */
+  runtime?: Runtime;
+  /** ms since 1970 at 0 of the runtime's time. Default: right for the real world, 0 for another. */
+  epoch?: number;
 }
 
 /** The comment on a packet that the host dropped, by its {@link Drop}. */
@@ -31,79 +32,88 @@ const COMMENTS: readonly Uint8Array[] = Array.from({ length: DROP_COUNT }, (_, d
 /**
  * Wraps a link so that the packets of both directions go to `sink` too, as they are on the link:
  * super-segments whole, an unfinished checksum completed in the copy. Packets that the host dropped
- * carry the reason as a comment. It begins at once; see {@link CaptureLink.stop}.
+ * carry the reason as a comment. It begins at once; see {@link CaptureLink.stop}. Without a sink
+ * packets pass without being looked at until one is attached.
  *
  * @throws RangeError (ERR_OUT_OF_RANGE) for a snaplen that is no integer from 1 to 262,144
  */
 export function captureLink(
   link: Link,
-  sink: CaptureSink,
+  sink: CaptureSink | null,
   options: CaptureOptions = {},
 ): CaptureLink {
   return new CaptureLink(link, sink, options);
 }
 
+/** A sink, and what it wants. */
+interface Tap {
+  readonly sink: CaptureSink;
+  /** Its number of this interface. */
+  readonly iface: number;
+  readonly filter: PacketFilter | null;
+  readonly snaplen: number;
+}
+
 /**
- * See {@link captureLink}. Packets in are copied when they arrive, because the application may write
- * to what it gets, and given to the sink when the host knows their fate: before the next packet out,
- * or when the host returns.
+ * See {@link captureLink}. Packets in are given to the sinks when the host knows their fate, which is
+ * before the application gets them and may write to them, and before the next packet out.
  */
 export class CaptureLink extends LinkWrapper {
-  /** Packets given to the sink. */
+  /** Packets given to sinks. */
   captured = 0;
-  readonly #sink: CaptureSink;
   readonly #runtime: Runtime;
   readonly #epoch: number;
-  readonly #filter: PacketFilter | null;
-  readonly #snaplen: number;
   readonly #packet = new CapturedPacket();
-  #running = true;
+  /** The one of {@link captureLink}. */
+  readonly #own: Tap | null;
+  /** Never changed, but replaced: a sink may have itself detached while it takes a packet. */
+  #taps: readonly Tap[] = [];
 
-  /** Packets out, one by one, with the link's headroom. */
-  readonly #out: Uint8Array;
-  readonly #outView: DataView;
-  /** Copy of the part of the arena that holds the packets that have just arrived. */
-  #in = new Uint8Array(0);
-  #inView = new DataView(this.#in.buffer);
-  /** The batch that is copied in {@link #in} and not given to the sink yet. */
+  /** The first bytes of a packet out, from its headroom on. */
+  readonly #start: Uint8Array;
+  readonly #startView: DataView;
+  readonly #judged = (): void => this.#commit();
+  /** The batch that has arrived and is not given to the sinks yet. */
   #held: RxBatch | null = null;
-  /** Where in the arena the copy begins. */
-  #heldFrom = 0;
   #heldTime = 0;
 
   /** @internal Use {@link captureLink}. */
-  constructor(link: Link, sink: CaptureSink, options: CaptureOptions) {
+  constructor(link: Link, sink: CaptureSink | null, options: CaptureOptions) {
     super(link);
-    const { snaplen = DEFAULT_SNAPLEN } = options;
-    if (!(Number.isInteger(snaplen) && snaplen >= 1 && snaplen <= DEFAULT_SNAPLEN)) {
-      const message = `The value of "options.snaplen" is out of range. It must be an integer from 1 to ${DEFAULT_SNAPLEN}. Received ${snaplen}`;
-      throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
-    }
-    this.#sink = sink;
     this.#runtime = options.runtime ?? systemRuntime();
     this.#epoch = options.epoch ?? (this.#runtime === systemRuntime() ? systemEpoch() : 0);
-    this.#filter = options.filter ?? null;
-    this.#snaplen = snaplen;
-    this.#packet.iface = sink.addInterface({ name: link.name, snaplen });
-    this.#out = new Uint8Array(IPV4_MAX_BYTES + link.headroom);
-    this.#outView = new DataView(this.#out.buffer);
+    this.#start = new Uint8Array(link.headroom + FILTERED_BYTES);
+    this.#startView = new DataView(this.#start.buffer);
+    this.#own = sink === null ? null : this.#tap(sink, options);
+    this.start();
   }
 
-  /** Packets go to the sink again from now on. */
+  /**
+   * Gives packets to another sink as well, from now on and until the function that this returns is
+   * called.
+   *
+   * @throws RangeError (ERR_OUT_OF_RANGE) for a snaplen that is no integer from 1 to 262,144
+   */
+  attach(sink: CaptureSink, options: TapOptions = {}): () => void {
+    const tap = this.#tap(sink, options);
+    this.#add(tap);
+    return () => this.#remove(tap);
+  }
+
+  /** Packets go to the sink of {@link captureLink} again from now on. */
   start(): void {
-    this.#running = true;
+    if (this.#own !== null && !this.#taps.includes(this.#own)) this.#add(this.#own);
   }
 
-  /** Packets pass without being looked at until {@link start}. */
+  /** The sink of {@link captureLink} gets nothing until {@link start}. */
   stop(): void {
-    this.#running = false;
-    this.#held = null;
+    if (this.#own !== null) this.#remove(this.#own);
   }
 
   open(receiver: LinkReceiver): void {
     this.inner.open({
       receive: (batch) => {
-        if (!this.#running || !this.#sink.open) {
+        if (!this.#wanted()) {
           receiver.receive(batch);
           return;
         }
@@ -120,82 +130,97 @@ export class CaptureLink extends LinkWrapper {
   }
 
   override send(batch: TxBatch): void {
-    if (this.#running && this.#sink.open) {
+    if (this.#wanted()) {
       this.#commit();
       this.#outgoing(batch);
     }
     this.inner.send(batch);
   }
 
+  #tap(sink: CaptureSink, { filter, snaplen = DEFAULT_SNAPLEN }: TapOptions): Tap {
+    if (!(Number.isInteger(snaplen) && snaplen >= 1 && snaplen <= DEFAULT_SNAPLEN)) {
+      const message = `The value of "options.snaplen" is out of range. It must be an integer from 1 to ${DEFAULT_SNAPLEN}. Received ${snaplen}`;
+      throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
+    }
+    const iface = sink.addInterface({ name: this.name, snaplen });
+    return { sink, iface, filter: filter ?? null, snaplen };
+  }
+
+  #add(tap: Tap): void {
+    this.#taps = [...this.#taps, tap];
+  }
+
+  #remove(tap: Tap): void {
+    this.#taps = this.#taps.filter((one) => one !== tap);
+    if (this.#taps.length === 0) this.#held = null;
+  }
+
+  #wanted(): boolean {
+    const taps = this.#taps;
+    for (let i = 0; i < taps.length; i++) if (taps[i]!.sink.open) return true;
+    return false;
+  }
+
   #hold(batch: RxBatch): void {
     this.#commit();
-    const { count, offset, length } = batch;
-    let from = Infinity;
-    let end = 0;
-    for (let i = 0; i < count; i++) {
-      from = Math.min(from, offset[i]!);
-      end = Math.max(end, offset[i]! + length[i]!);
-    }
-    if (count === 0) return;
-    if (this.#in.length < end - from) {
-      this.#in = new Uint8Array(Math.max(end - from, this.#in.length * 2));
-      this.#inView = new DataView(this.#in.buffer);
-    }
-    this.#in.set(batch.bytes.subarray(from, end));
-    batch.drop.fill(Drop.NONE, 0, count);
+    batch.drop.fill(Drop.NONE, 0, batch.count);
+    batch.onJudged = this.#judged;
     this.#held = batch;
-    this.#heldFrom = from;
     this.#heldTime = this.#runtime.now();
   }
 
-  /** Gives the sink what has arrived, with the reasons that the host has given by now. */
+  /** Gives the sinks what has arrived, with the reasons that the host has given by now. */
   #commit(): void {
     const batch = this.#held;
     if (batch === null) return;
     this.#held = null;
+    batch.onJudged = null;
     const packet = this.#packet;
-    packet.bytes = this.#in;
+    packet.batch = null;
+    packet.bytes = batch.bytes;
     packet.direction = INBOUND;
     this.#stamp(this.#heldTime);
     for (let i = 0; i < batch.count; i++) {
-      const offset = batch.offset[i]! - this.#heldFrom;
-      const length = batch.length[i]!;
       const drop = batch.drop[i]!;
       packet.comment = drop === Drop.NONE ? null : COMMENTS[drop]!;
-      const vouched = (batch.flags[i]! & RX_CHECKSUM_VOUCHED) !== 0;
-      this.#give(this.#in, this.#inView, offset, length, vouched);
+      packet.offset = batch.offset[i]!;
+      packet.originalLength = batch.length[i]!;
+      packet.partialChecksum = (batch.flags[i]! & RX_CHECKSUM_VOUCHED) !== 0;
+      this.#give(batch.bytes, packet.offset, packet.originalLength);
     }
   }
 
   #outgoing(batch: TxBatch): void {
     const packet = this.#packet;
     const { headroom } = this.inner;
-    const bytes = this.#out;
-    packet.bytes = bytes;
+    packet.batch = batch;
+    packet.headroom = headroom;
     packet.direction = OUTBOUND;
     packet.comment = null;
     this.#stamp(this.#runtime.now());
     for (let i = 0; i < batch.count; i++) {
-      if (batch.packetLength(i) > bytes.length) continue;
-      const length = batch.copyPacket(i, bytes, 0) - headroom;
-      const partial =
+      packet.index = i;
+      packet.originalLength = batch.packetLength(i) - headroom;
+      batch.copyRange(i, 0, headroom + FILTERED_BYTES, this.#start, 0);
+      packet.partialChecksum =
         headroom === VIRTIO_HEADER_BYTES &&
-        (virtioFlags(this.#outView, 0) & VIRTIO_NEEDS_CSUM) !== 0;
-      this.#give(bytes, this.#outView, headroom, length, partial);
+        (virtioFlags(this.#startView, 0) & VIRTIO_NEEDS_CSUM) !== 0;
+      this.#give(this.#start, headroom, packet.originalLength);
     }
   }
 
-  /** @param partial the TCP checksum may be that of the pseudo-header alone */
-  #give(bytes: Uint8Array, view: DataView, offset: number, length: number, partial: boolean): void {
-    if (this.#filter !== null && !this.#filter(bytes, offset, length)) return;
+  /** `bytes` have what filters look at. */
+  #give(bytes: Uint8Array, offset: number, length: number): void {
     const packet = this.#packet;
-    packet.offset = offset;
-    packet.originalLength = length;
-    packet.length = Math.min(length, this.#snaplen);
-    // Nobody checks the checksum of half a packet.
-    if (partial && packet.length === length) completeChecksum(bytes, view, offset, length);
-    this.#sink.packet(packet);
-    this.captured++;
+    const taps = this.#taps;
+    for (let i = 0; i < taps.length; i++) {
+      const { sink, filter, snaplen, iface } = taps[i]!;
+      if (!sink.open || (filter !== null && !filter(bytes, offset, length))) continue;
+      packet.iface = iface;
+      packet.length = Math.min(packet.originalLength, snaplen);
+      sink.packet(packet);
+      this.captured++;
+    }
   }
 
   #stamp(now: number): void {
@@ -205,23 +230,4 @@ export class CaptureLink extends LinkWrapper {
     this.#packet.timeHigh = Number(time >> 32n);
     this.#packet.timeLow = Number(time & 0xffff_ffffn);
   }
-}
-
-/** Completes a TCP checksum that is the sum of the pseudo-header; leaves every other as it is. */
-function completeChecksum(bytes: Uint8Array, view: DataView, offset: number, length: number): void {
-  if (length < IPV4_HEADER_BYTES || bytes[offset + 9] !== PROTOCOL_TCP) return;
-  const header = (bytes[offset]! & 15) << 2;
-  const tcpLength = view.getUint16(offset + 2) - header;
-  if (tcpLength < TCP_HEADER_BYTES || header + tcpLength > length) return;
-  const pseudo = pseudoHeaderSum(
-    view.getInt32(offset + 12),
-    view.getInt32(offset + 16),
-    PROTOCOL_TCP,
-    tcpLength,
-  );
-  const tcp = offset + header;
-  const at = tcp + TCP_CHECKSUM_OFFSET;
-  if (view.getUint16(at) !== fold(pseudo)) return;
-  view.setUint16(at, 0);
-  view.setUint16(at, checksum(bytes, view, tcp, tcpLength, pseudo));
 }

@@ -282,6 +282,7 @@ export class Host implements Transport {
     this.#busy = true;
     try {
       this.#input.receive(batch, by, now);
+      if (batch.onJudged !== null) batch.onJudged();
     } finally {
       this.#busy = outer;
     }

@@ -1,7 +1,13 @@
 import { PROTOCOL_ICMP, PROTOCOL_TCP, parseAddress, parseCidr } from './ipv4.js';
 import { ACK, CWR, ECE, FIN, PSH, RST, SYN, URG } from './segment.js';
 
-/** Whether the IPv4 packet of `length` bytes at `offset` is wanted. Allocates nothing. */
+/** A filter looks at no more of a packet than these first bytes: its headers. */
+export const FILTERED_BYTES = 80;
+
+/**
+ * Whether the IPv4 packet of `length` bytes at `offset` is wanted. Allocates nothing, and looks only
+ * at the first {@link FILTERED_BYTES} bytes.
+ */
 export type PacketFilter = (bytes: Uint8Array, offset: number, length: number) => boolean;
 
 /** A filter that cannot be understood; the message names the word and where it stands. */

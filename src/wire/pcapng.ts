@@ -1,3 +1,6 @@
+import type { TxBatch } from '../base/batch.js';
+import { completeChecksum } from './complete-checksum.js';
+
 /**
  * The blocks of a pcapng file (draft-ietf-opsawg-pcapng), little-endian: a section header, an
  * interface description for each interface, then packets, then statistics. Times are nanoseconds
@@ -59,8 +62,15 @@ export class CapturedPacket {
   direction = INBOUND;
   /** UTF-8 text, or null. */
   comment: Uint8Array | null = null;
+  /** Where the packet lies, unless it is one of {@link batch}. `view` is the same memory. */
   bytes: Uint8Array = new Uint8Array(0);
   offset = 0;
+  /** Has the packet at {@link index}, behind {@link headroom} bytes; or null. */
+  batch: TxBatch | null = null;
+  index = 0;
+  headroom = 0;
+  /** The TCP checksum may be that of the pseudo-header alone, and is then completed in the copy. */
+  partialChecksum = false;
   /** Bytes that are kept, at most the interface's snaplen. */
   length = 0;
   /** Length of the packet as it was on the link, in bytes. */
@@ -125,6 +135,12 @@ export function enhancedPacketBytes(packet: CapturedPacket): number {
   );
 }
 
+function copyPacket(packet: CapturedPacket, target: Uint8Array, at: number): void {
+  const { batch, index, headroom, bytes, offset, length } = packet;
+  if (batch === null) target.set(bytes.subarray(offset, offset + length), at);
+  else batch.copyRange(index, headroom, headroom + length, target, at);
+}
+
 /** Writes a packet's block at `at`; returns its length. `bytes` and `view` are the same memory. */
 export function writeEnhancedPacket(
   bytes: Uint8Array,
@@ -133,7 +149,7 @@ export function writeEnhancedPacket(
   packet: CapturedPacket,
 ): number {
   const total = enhancedPacketBytes(packet);
-  const { length, offset } = packet;
+  const { length } = packet;
   view.setUint32(at, BLOCK_ENHANCED_PACKET, true);
   view.setUint32(at + 4, total, true);
   view.setUint32(at + 8, packet.iface, true);
@@ -142,7 +158,11 @@ export function writeEnhancedPacket(
   view.setUint32(at + 20, length, true);
   view.setUint32(at + 24, packet.originalLength, true);
   const data = at + 28;
-  bytes.set(packet.bytes.subarray(offset, offset + length), data);
+  copyPacket(packet, bytes, data);
+  // Nobody checks the checksum of half a packet.
+  if (packet.partialChecksum && length === packet.originalLength) {
+    completeChecksum(bytes, view, data, length);
+  }
   let next = data + padded(length);
   bytes.fill(0, data + length, next);
   if (packet.comment !== null) {

@@ -1,15 +1,26 @@
-// One server for both: `bulk-server.mjs node|ours|ours-plain ADDRESS BYTES`, on node:net or on ours.
+// One server for both: `bulk-server.mjs KIND ADDRESS BYTES`, on node:net (kind `node`) or on ours:
+// `ours`, `ours-plain` without offload, `ours-traced` with a recorder, `ours-captured` to a file.
 // Port 9 takes what comes, port 19 sends BYTES and ends. Says `ready`; ends with its standard input.
+import { mkdtempSync, rmSync } from 'node:fs';
 import nodeNet from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 const [, , kind, address, bytes] = process.argv;
 const block = Buffer.alloc(256 * 1024, 'x');
 
 async function netOf(kind) {
   if (kind === 'node') return nodeNet;
-  const { openTun, Stack } = await import('../../dist/index.js');
-  const link = openTun({ hostAddress: '10.7.0.1/24', offload: kind === 'ours' });
-  return new Stack({ link, address: `${address}/24` }).net;
+  const { CaptureFile, captureLink, openTun, Stack } = await import('../../dist/index.js');
+  let link = openTun({ hostAddress: '10.7.0.1/24', offload: kind !== 'ours-plain' });
+  if (kind === 'ours-captured') {
+    const path = join(mkdtempSync(join(tmpdir(), 'tuntcp-bench-')), 'bulk.pcapng');
+    process.on('exit', () => rmSync(dirname(path), { recursive: true }));
+    link = captureLink(link, new CaptureFile(path, { maxBytes: 256 * 1024 * 1024, files: 2 }));
+  }
+  const { Recorder } = await import('../../dist/stack/recorder.js');
+  const trace = kind === 'ours-traced' ? new Recorder() : null;
+  return new Stack({ link, address: `${address}/24`, trace }).net;
 }
 
 function discard(socket) {

@@ -8,16 +8,21 @@ import { captureLink } from '../../src/link/capture.js';
 import { CaptureRing } from '../../src/link/capture-ring.js';
 import { memoryPair } from '../../src/link/memory.js';
 import { VirtualRuntime } from '../../src/runtime/virtual.js';
+import { EventTrace } from '../../src/stack/event-trace.js';
 import { Host } from '../../src/stack/host.js';
+import type { TraceEvent } from '../../src/stack/trace-event.js';
 import type { TcpConfig } from '../../src/tcp/config.js';
+import type { Trace } from '../../src/tcp/trace.js';
 import { compileFilter } from '../../src/wire/filter.js';
 import { readCapture } from '../../src/wire/pcap-reader.js';
 import { CapturedPacket, OUTBOUND } from '../../src/wire/pcapng.js';
 import { LinePrinter } from '../../src/wire/print.js';
+import { laddersOfCapture } from '../support/ladders.js';
 import { SEED } from '../support/seed.js';
+import { showOnFailure } from '../support/show-failure.js';
 import { User } from '../support/user.js';
 import { withServe } from './support/namespace.js';
-import { requireCommands, requireTun } from './support/require.js';
+import { requireCommands, requireTun, TOOLS } from './support/require.js';
 import { SERVER } from './support/serving.js';
 
 let dir: string;
@@ -29,7 +34,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** What a tool prints that reads a file. */
 function read(command: string, args: string[]): { lines: string[]; stderr: string } {
-  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+  const env = { ...process.env, PATH: TOOLS, LC_ALL: 'C' };
   const ended = spawnSync(command, args, { encoding: 'utf8', env, maxBuffer: 1e9 });
   expect(ended.status, ended.stderr).toBe(0);
   return { lines: ended.stdout.trimEnd().split('\n'), stderr: ended.stderr };
@@ -51,6 +56,9 @@ function ourLines(path: string, { absolute = false, filter = '' } = {}): string[
     });
 }
 
+/** ms since 1970 at which the plays begin. */
+const EPOCH = 1_795_275_670_241;
+
 interface Play {
   seed: number;
   tcp?: Partial<TcpConfig>;
@@ -62,7 +70,10 @@ interface Play {
 }
 
 /** A file with two conversations between two hosts on a bad cable, and some packets of no host. */
-function record({ seed, tcp = {}, offload = false, loss, reset = false }: Play): string {
+function record(
+  { seed, tcp = {}, offload = false, loss, reset = false }: Play,
+  trace?: Trace,
+): string {
   const runtime = new VirtualRuntime(seed);
   const random = new Random(seed);
   const [inner, b] = memoryPair({
@@ -72,8 +83,9 @@ function record({ seed, tcp = {}, offload = false, loss, reset = false }: Play):
     onPacket: () => (random.int(1000) < loss ? [] : random.int(20) === 0 ? 7 : 0),
   });
   const ring = new CaptureRing(64 * 1024 * 1024);
-  const a = captureLink(inner, ring, { runtime, epoch: 1_795_275_670_241 });
+  const a = captureLink(inner, ring, { runtime, epoch: EPOCH });
   const hostA = new Host({ runtime, link: a, address: '10.0.0.1/24', tcp });
+  if (trace !== undefined) hostA.addTrace(trace);
   const hostB = new Host({ runtime, link: b, address: '10.0.0.2/24', tcp });
   hostB.listen({ port: 7 }, (connection) => {
     const user = new User();
@@ -98,6 +110,12 @@ function record({ seed, tcp = {}, offload = false, loss, reset = false }: Play):
   for (const packet of strangePackets()) ring.packet(packet);
   const path = join(dir, `${seed}.pcapng`);
   writeFileSync(path, ring.file());
+  showOnFailure({
+    title: `two hosts, the network's seed ${seed}`,
+    ladders: () => laddersOfCapture(ring.file()),
+    lines: [],
+    capture: () => ring.file(),
+  });
   return path;
 }
 
@@ -194,6 +212,34 @@ describe('a capture file', () => {
       expect(new Set(all)).toEqual(new Set(['memory:a\t0x00000001', 'memory:a\t0x00000002']));
     }
   });
+});
+
+describe('retransmissions', () => {
+  it.each(['all options, with losses', 'neither SACK nor timestamps', 'SACK without timestamps'])(
+    'are named by tshark as the trace names them: %s',
+    (name) => {
+      const named: string[] = [];
+      let again = false;
+      const onEvent = (event: TraceEvent) => {
+        if (event.type === 'sent' && again) {
+          named.push(`${Math.round((EPOCH + event.time) * 1_000)} ${event.segment.seq}`);
+        }
+        again = event.type === 'retransmission';
+      };
+      const path = record(PLAYS[name]!, new EventTrace({ onEvent }));
+      const fields = ['-T', 'fields', '-e', 'frame.time_epoch', '-e', 'tcp.seq_raw'];
+      // Within a round trip of new data tshark takes a retransmission for a segment out of order.
+      const wanted =
+        'ip.src == 10.0.0.1 and (tcp.analysis.retransmission or tcp.analysis.out_of_order)';
+      const { lines } = read('tshark', ['-n', '-r', path, '-Y', wanted, ...fields]);
+      const theirs = lines.map((line) => {
+        const [time, seq] = line.split('\t');
+        return `${Math.round(Number(time) * 1e6)} ${seq}`;
+      });
+      expect(named.length).toBeGreaterThan(5);
+      expect(theirs).toEqual(named);
+    },
+  );
 });
 
 describe('tuntcp serve --pcap', () => {

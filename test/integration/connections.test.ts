@@ -41,7 +41,7 @@ describe('half-close', () => {
 describe('RST', () => {
   it('by the kernel ends the connection with ECONNRESET, and only that one', async () => {
     await withNamespace(async (namespace) => {
-      const server = namespace.startPeer('reset-server', [9000]);
+      const server = namespace.startStackPeer('reset-server', [9000]);
       await server.says(/ready/);
       const other = namespace.spawn('nc', [SERVER, '9000']);
       other.stdin.write('before\n');
@@ -56,7 +56,7 @@ describe('RST', () => {
 
   it('by us reaches the kernel as ECONNRESET', async () => {
     await withNamespace(async (namespace) => {
-      await namespace.startPeer('reset-server', [9000]).says(/ready/);
+      await namespace.startStackPeer('reset-server', [9000]).says(/ready/);
       const client = await namespace.peer('talk-until-error', [SERVER, 9000]);
       expect(client).toEqual({ received: '', error: 'ECONNRESET' });
     });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, it } from 'vitest';
+import { showOnFailure } from '../support/show-failure.js';
 
 const isRoot = process.geteuid?.() === 0;
 const unshareFlags = isRoot ? '-n' : '-Urn';
@@ -111,6 +112,14 @@ function run(
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout, env });
     let stdout = '';
     let stderr = '';
+    showOnFailure({
+      title: `$ ${[command, ...args].join(' ')}`,
+      ladders: () => [],
+      get lines() {
+        return `${stdout}${stderr}`.trimEnd().split('\n');
+      },
+      capture: () => null,
+    });
     child.stdout.on('data', (data) => {
       stdout += data;
     });

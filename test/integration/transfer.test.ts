@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { GiB, MiB, sha256Of, source } from './support/bytes.js';
+import type { Namespace } from './support/namespace.js';
 import { withNamespace, withServe } from './support/namespace.js';
 import { requireTun } from './support/require.js';
 import { SERVER } from './support/serving.js';
@@ -9,6 +10,10 @@ import { SERVER } from './support/serving.js';
 const LONG = 120_000;
 
 beforeEach((context) => requireTun(context, 'curl', 'nc'));
+
+function withBulkServe(args: readonly string[], body: (namespace: Namespace) => Promise<void>) {
+  return withServe(args, body, { bulk: true });
+}
 
 /** SHA-256 of what `/bytes/N` is: byte i is i mod 251. */
 function sha256OfService(length: number): string {
@@ -25,7 +30,7 @@ describe.each([
   ['without offload', ['--no-offload']],
 ])('%s', (_, options) => {
   it('curl downloads 1 GiB whose SHA-256 is right', { timeout: LONG }, async () => {
-    await withServe(options, async (namespace) => {
+    await withBulkServe(options, async (namespace) => {
       const download = await namespace.exec('curl', ['-sS', `http://${SERVER}/bytes/${GiB}`], {
         digest: true,
         timeout: LONG,
@@ -36,7 +41,7 @@ describe.each([
   });
 
   it('curl uploads 1 GiB and the server has the same SHA-256', { timeout: LONG }, async () => {
-    await withServe(options, async (namespace) => {
+    await withBulkServe(options, async (namespace) => {
       const args = ['-sS', '-X', 'POST', '-T', '-', `http://${SERVER}/sum`];
       const upload = await namespace.exec('curl', args, { input: source(GiB), timeout: LONG });
       expect(upload.stderr).toBe('');
@@ -45,7 +50,7 @@ describe.each([
   });
 
   it('nc sends bytes to echo and has the same back', { timeout: LONG }, async () => {
-    await withServe(options, async (namespace) => {
+    await withBulkServe(options, async (namespace) => {
       const length = 256 * MiB + 1;
       const echo = await namespace.exec('nc', ['-N', SERVER, '7'], {
         input: source(length),
@@ -57,7 +62,7 @@ describe.each([
   });
 
   it('nc sends bytes to discard and both close', { timeout: LONG }, async () => {
-    await withServe(options, async (namespace) => {
+    await withBulkServe(options, async (namespace) => {
       const input = source(64 * MiB);
       const discard = await namespace.exec('nc', ['-N', SERVER, '9'], { input, timeout: LONG });
       expect(discard).toMatchObject({ code: 0, bytes: 0 });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readMetrics } from '../support/prometheus.js';
 import { withNamespace, withServe } from './support/namespace.js';
-import { requireTun } from './support/require.js';
+import { requireCommands, requireTun, TOOLS } from './support/require.js';
 import type { Ended } from './support/running.js';
 import { HOST, SERVER } from './support/serving.js';
 
@@ -114,7 +114,8 @@ describe('tuntcp top', () => {
 });
 
 describe('tuntcp serve', () => {
-  it('gives metrics to curl; promtool, where there is one, finds no fault with them', async () => {
+  it('gives metrics to curl, and promtool finds no fault with them', async (context) => {
+    requireCommands(context, 'promtool');
     const text = await withServe(['--metrics', '9464'], async (namespace) => {
       await namespace.exec('curl', ['-sS', `http://${SERVER}/`]);
       const page = await namespace.exec('curl', ['-sS', 'http://127.0.0.1:9464/metrics']);
@@ -125,10 +126,10 @@ describe('tuntcp serve', () => {
     });
     const received = readMetrics(text).get('tuntcp_tcp_segments_received_total')!;
     expect(received.samples[0]!.value).toBeGreaterThan(3);
-    const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-    if (checked.error === undefined) {
-      expect(checked).toMatchObject({ status: 0, stdout: '', stderr: '' });
-    }
+    const env = { ...process.env, PATH: TOOLS };
+    const check = { input: text, encoding: 'utf8', env } as const;
+    const checked = spawnSync('promtool', ['check', 'metrics'], check);
+    expect(checked).toMatchObject({ status: 0, stdout: '', stderr: '' });
   });
 
   it('is one too many on the same device, and survives kill -9 of the one before', async () => {

@@ -4,15 +4,19 @@ import { memoryPair } from '../../src/link/memory.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { VirtualRuntime } from '../../src/runtime/virtual.js';
 import { Host } from '../../src/stack/host.js';
+import type { Recorder } from '../../src/stack/recorder.js';
 import type { TcpConfig } from '../../src/tcp/config.js';
 import { stateName } from '../../src/tcp/state.js';
 import type { Trace } from '../../src/tcp/trace.js';
 import { parseAddress } from '../../src/wire/ipv4.js';
 import { AimedRuntime } from './aimed-runtime.js';
 import { checkHost, WindowWatch } from './invariants.js';
+import { laddersOf, recorderOf } from './ladders.js';
 import { describe as describePacket, type Packet, readTcp } from './packet.js';
+import { attempt, type Exhibit, showOnFailure } from './show-failure.js';
 import { StateTrace } from './state-trace.js';
 import { User } from './user.js';
+import { type Fate, WireTap } from './wire-tap.js';
 
 export type Side = 'a' | 'b';
 
@@ -45,7 +49,7 @@ export interface ConversationOptions {
   /** The network changes packets so that no one can tell: what is announced is not what is heard. */
   forged?: boolean;
   /** The fate of packets that no rule drops; see MemoryPairOptions. */
-  onPacket?: (packet: Uint8Array, from: Side) => number | readonly number[];
+  onPacket?: (packet: Uint8Array, from: Side) => Fate;
 }
 
 export const ADDRESS_A = parseAddress('10.0.0.1')!;
@@ -55,9 +59,10 @@ export const PORT_B = 80;
 
 /**
  * Two hosts, A (10.0.0.1, port 40000) and B (10.0.0.2, port 80), on a cable in virtual time. Every
- * packet is checked and written down, and so is every change of state.
+ * packet is checked and written down, and so is every change of state; a test that fails shows it.
  */
-export class Conversation {
+export class Conversation implements Exhibit {
+  readonly title: string;
   readonly runtime: VirtualRuntime;
   readonly a: Host;
   readonly b: Host;
@@ -71,6 +76,8 @@ export class Conversation {
   readonly userB = new User();
   /** Connections that B has accepted, this conversation's first. */
   accepted = 0;
+  readonly #recorders: Record<Side, Recorder>;
+  readonly #tap: WireTap;
   readonly #iss: Record<Side, Seq | null> = { a: null, b: null };
   readonly #watch = { a: new WindowWatch(), b: new WindowWatch() };
   readonly #drops: (Drop & { seen: number })[];
@@ -78,8 +85,11 @@ export class Conversation {
 
   constructor(options: ConversationOptions = {}) {
     this.#options = options;
-    const runtime = new VirtualRuntime(options.seed ?? 1);
+    const { seed = 1, offload = false } = options;
+    const runtime = new VirtualRuntime(seed);
     this.runtime = runtime;
+    this.title = `two hosts, the runtime's seed ${seed}`;
+    this.#tap = new WireTap(runtime, ['a', 'b'], offload);
     this.#drops = (options.drop ?? []).map((rule) => ({ ...rule, seen: 0 }));
     this.#watch.a.peer = this.#watch.b;
     this.#watch.b.peer = this.#watch.a;
@@ -88,9 +98,10 @@ export class Conversation {
       runtime,
       delay,
       ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
-      ...(options.offload === undefined ? {} : { offload: options.offload }),
+      offload,
       ...(options.queueBytes === undefined ? {} : { queueBytes: options.queueBytes }),
-      onPacket: (packet, from) => this.#onPacket(packet, from),
+      onPacket: (packet, from) =>
+        this.#tap.pass(packet, from === 'a' ? 0 : 1, () => this.#onPacket(packet, from)),
     });
     this.a = new Host({
       runtime: this.#runtimeFor('a', 0),
@@ -106,6 +117,8 @@ export class Conversation {
       tcp: { ...options.tcp, ...options.tcpB },
       trace: this.#trace('b'),
     });
+    this.#recorders = { a: recorderOf(this.a), b: recorderOf(this.b) };
+    showOnFailure(this);
   }
 
   /** B listens; the first connection is {@link userB}'s. */
@@ -190,6 +203,14 @@ export class Conversation {
     return this.lines.join('\n');
   }
 
+  ladders(): string[] {
+    return laddersOf(this.#recorders);
+  }
+
+  capture(): Uint8Array {
+    return this.#tap.file();
+  }
+
   #runtimeFor(side: Side, opensIn: number): Runtime {
     const isn = side === 'a' ? this.#options.isnA : this.#options.isnB;
     if (isn === undefined) return this.runtime;
@@ -213,7 +234,7 @@ export class Conversation {
     });
   }
 
-  #onPacket(bytes: Uint8Array, from: Side): number | readonly number[] {
+  #onPacket(bytes: Uint8Array, from: Side): Fate {
     const packet = readTcp(bytes, this.runtime.now(), this.#options.offload !== true);
     if (packet === null) return this.#options.onPacket?.(bytes, from) ?? 0;
     const lost = this.#drops.filter((rule) => matches(rule, packet, from)).length > 0;
@@ -246,25 +267,9 @@ export function relative(packet: Packet, seqBase: Seq, ackBase: Seq): { seq: num
   return { seq: diff(packet.rawSeq, seqBase), ack: diff(packet.rawAck, ackBase) };
 }
 
-const LAST_LINES = 120;
-
-/** Anything that writes down what happened. */
-interface Recorded {
-  readonly lines: readonly string[];
-}
-
-/** Runs `body`; when it throws, the error tells the conversation so far. */
-export function recorded<T extends Recorded>(conversation: T, body: (c: T) => void): void {
-  try {
-    body(conversation);
-  } catch (error) {
-    if (error instanceof Error) {
-      const { lines } = conversation;
-      const left = lines.length > LAST_LINES ? `... ${lines.length - LAST_LINES} more\n` : '';
-      error.message += `\n\n${left}${lines.slice(-LAST_LINES).join('\n')}\n`;
-    }
-    throw error;
-  }
+/** Runs `body`; when it throws, the failure of the test shows this conversation and no other. */
+export function recorded<T extends Exhibit>(conversation: T, body: (c: T) => void): void {
+  attempt(conversation, () => body(conversation));
 }
 
 /** A test of one conversation between two hosts. */

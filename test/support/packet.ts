@@ -212,6 +212,18 @@ export function finishTcp(bytes: Uint8Array, srcAddr: number, dstAddr: number, t
   view.setUint16(at + TCP_CHECKSUM_OFFSET, checksum(bytes, view, at, bytes.length - at, pseudo));
 }
 
+/** Makes the TCP checksum of a whole packet right; leaves what is no such packet as it is. */
+export function completeTcpChecksum(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (parseIpv4(bytes, view, 0, bytes.length, header) !== Drop.NONE) return;
+  const { headerLength: at, totalLength, srcAddr, dstAddr } = header;
+  const length = totalLength - at;
+  if (header.protocol !== PROTOCOL_TCP || header.fragmentOffset > 0 || length < 20) return;
+  view.setUint16(at + TCP_CHECKSUM_OFFSET, 0);
+  const pseudo = pseudoHeaderSum(srcAddr, dstAddr, PROTOCOL_TCP, length);
+  view.setUint16(at + TCP_CHECKSUM_OFFSET, checksum(bytes, view, at, length, pseudo));
+}
+
 /** An ICMP packet; `flags` is the word with the fragment offset. */
 export function writeIcmpPacket(
   srcAddr: number,

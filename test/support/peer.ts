@@ -1,22 +1,30 @@
 import { test } from 'vitest';
 import { type RxBatch, TxBatch } from '../../src/base/batch.js';
 import { add, diff, type Seq, seq } from '../../src/base/seq.js';
+import { captureLink } from '../../src/link/capture.js';
+import { CaptureRing } from '../../src/link/capture-ring.js';
 import { type MemoryLink, memoryPair } from '../../src/link/memory.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { VirtualRuntime } from '../../src/runtime/virtual.js';
 import { Host } from '../../src/stack/host.js';
+import type { Recorder } from '../../src/stack/recorder.js';
 import type { TcpConfig } from '../../src/tcp/config.js';
 import { stateName } from '../../src/tcp/state.js';
 import type { Tcb } from '../../src/tcp/tcb.js';
 import { AimedRuntime } from './aimed-runtime.js';
 import { ADDRESS_A, ADDRESS_B, recorded } from './conversation.js';
 import { checkHost, WindowWatch } from './invariants.js';
+import { laddersOf, recorderOf } from './ladders.js';
 import { describe, type Packet, readTcp, writeSegment } from './packet.js';
+import { type Exhibit, showOnFailure } from './show-failure.js';
 import { StateTrace } from './state-trace.js';
 import { User } from './user.js';
 
 export const HOST_PORT = 80;
 export const PEER_PORT = 5_000;
+
+/** Of the latest packets so many bytes are kept. */
+const RING_BYTES = 256 * 1024;
 
 export interface PeerOptions {
   tcp?: Partial<TcpConfig>;
@@ -60,7 +68,8 @@ export const DELAYED_ACK = 40;
  * One host (10.0.0.2) on virtual time, and a peer (10.0.0.1) that the test plays by itself, a line
  * per packet. Sequence number 0 is the SYN, so that the first octet of text is 1.
  */
-export class Peer {
+export class Peer implements Exhibit {
+  readonly title = 'one host (10.0.0.2) and a scripted peer (10.0.0.1)';
   readonly runtime = new VirtualRuntime(1);
   readonly host: Host;
   readonly lines: string[] = [];
@@ -86,6 +95,8 @@ export class Peer {
   readonly users: User[] = [];
   readonly #link: MemoryLink;
   readonly #batch = new TxBatch();
+  readonly #recorder: Recorder;
+  readonly #ring = new CaptureRing(RING_BYTES);
   #together = false;
   /** The windows of each connection, by the peer's address and port and the host's port. */
   readonly #watches = new Map<string, { host: WindowWatch; peer: WindowWatch }>();
@@ -101,7 +112,7 @@ export class Peer {
     this.#link = peerLink;
     this.host = new Host({
       runtime: this.#runtimeFor(options.hostIsn),
-      link: hostLink,
+      link: captureLink(hostLink, this.#ring, { runtime: this.runtime, epoch: 0 }),
       address: '10.0.0.2/24',
       tcp: { ...options.tcp },
       trace: new StateTrace((from, to, cause) => {
@@ -114,6 +125,8 @@ export class Peer {
       writable: () => {},
       closed: () => {},
     });
+    this.#recorder = recorderOf(this.host);
+    showOnFailure(this);
   }
 
   /** The host listens, on the port that the peer sends to. */
@@ -251,6 +264,14 @@ export class Peer {
   /** The host must be in this state. */
   expectState(state: string): void {
     if (this.state !== state) throw new Error(`expected state ${state}, got ${this.state}`);
+  }
+
+  ladders(): string[] {
+    return laddersOf({ 'the host': this.#recorder });
+  }
+
+  capture(): Uint8Array {
+    return this.#ring.file();
   }
 
   #runtimeFor(isn: number | undefined): Runtime {

@@ -1,5 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
-import type { Answers, ControlAnswer } from './protocol.js';
+import { ControlStream, type Done, type Heard } from './client-stream.js';
+import type { Answers, ControlReply, Streams } from './protocol.js';
 
 /** Ms for a connection and for an answer. */
 const PATIENCE = 5_000;
@@ -17,6 +18,8 @@ export class ControlClient {
   readonly #waiting = new Map<number, Waiting>();
   readonly #patience: number;
   #lastId = 0;
+  #stream: ControlStream<keyof Streams> | null = null;
+  #streamId = 0;
   #chunks: string[] = [];
   #length = 0;
 
@@ -68,6 +71,24 @@ export class ControlClient {
     }
   }
 
+  /** Asks for a stream, which has the connection until it has ended. */
+  stream<K extends keyof Streams>(what: K, options: Streams[K]['with']): ControlStream<K> {
+    const id = ++this.#lastId;
+    const socket = this.#socket;
+    const say = (request: object) => socket.write(`${JSON.stringify(request)}\n`);
+    const wire = {
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+      stop: () => say({ id, stop: true }),
+    };
+    const stream = new ControlStream<K>(wire, this.#patience);
+    this.#stream = stream as unknown as ControlStream<keyof Streams>;
+    this.#streamId = id;
+    if (socket.destroyed) this.#fail(new Error('the stack has ended'));
+    else say({ id, ask: what, with: options });
+    return stream;
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -92,24 +113,38 @@ export class ControlClient {
   }
 
   #take(line: string): void {
-    let answer: ControlAnswer;
+    let reply: ControlReply;
     try {
-      answer = JSON.parse(line);
+      reply = JSON.parse(line);
     } catch {
       this.#fail(new Error('what answers is no tuntcp'));
       this.#socket.destroy();
       return;
     }
-    if ('answer' in answer) {
-      this.#waiting.get(answer.id)?.resolve(answer.answer);
+    if ('answer' in reply) this.#waiting.get(reply.id)?.resolve(reply.answer);
+    else if ('error' in reply) this.#refused(reply);
+    else if (reply.id === this.#streamId) this.#streamed(reply);
+  }
+
+  #streamed(reply: Extract<ControlReply, { item: unknown } | { lost: number }>): void {
+    if ('done' in reply) {
+      const { done, lost } = reply as Done<keyof Streams>;
+      this.#stream?.ends({ done, lost });
       return;
     }
-    const error = new Error(answer.error);
-    if (answer.id === null) this.#fail(error);
-    else this.#waiting.get(answer.id)?.reject(error);
+    const heard = 'item' in reply ? { item: reply.item } : { lost: reply.lost };
+    this.#stream?.hears(heard as Heard<keyof Streams>);
+  }
+
+  #refused({ id, error: message, code }: { id: number | null; error: string; code?: string }) {
+    const error = Object.assign(new Error(message), code === undefined ? {} : { code });
+    const waiting = id === null ? undefined : this.#waiting.get(id);
+    if (waiting !== undefined) waiting.reject(error);
+    else this.#fail(error);
   }
 
   #fail(error: Error): void {
     for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#stream?.ends(error);
   }
 }

@@ -8,7 +8,8 @@ import {
   socketPath,
 } from './directory.js';
 import type { Identity } from './protocol.js';
-import { type ControlServer, type Questions, removeSocket, startControlServer } from './server.js';
+import { type ControlServer, removeSocket, startControlServer } from './server.js';
+import type { Questions } from './session.js';
 
 /** Ms that a stack has to say who it is. */
 const PATIENCE = 2_000;

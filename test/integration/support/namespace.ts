@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { showOnFailure } from '../../support/show-failure.js';
+import { BULK_FILTER, CapturedProgram, Commands } from './exhibits.js';
 import type { Ended } from './running.js';
 import { Running } from './running.js';
 import { Serving } from './serving.js';
@@ -14,6 +16,11 @@ import { Serving } from './serving.js';
 export const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
 const CLI = `${PROJECT}dist/cli/main.js`;
 const PEERS = fileURLToPath(new URL('./peers/', import.meta.url));
+
+export interface ServeOptions {
+  /** The test moves so much that a capture of all of it would slow it down. */
+  bulk?: boolean;
+}
 
 export interface ExecOptions {
   /** What the command reads from its stdin; without it, stdin is at its end. */
@@ -24,6 +31,10 @@ export interface ExecOptions {
   digest?: boolean;
 }
 
+const NO_CAPTURE = {
+  story:
+    "No capture of so many bytes; TUNTCP_TEST_PCAP_FILTER='syn or fin or rst' keeps these packets.",
+};
 const DEFAULT_TIMEOUT = 15_000;
 const isRoot = process.getuid?.() === 0;
 
@@ -37,8 +48,12 @@ export class Namespace {
   /** Control sockets of the stacks in here, which would meet those of other namespaces. */
   readonly #runtimeDirectory = mkdtempSync(join(tmpdir(), 'tuntcp-test-'));
 
+  readonly #commands = new Commands();
+  readonly #captured: CapturedProgram[] = [];
+
   private constructor(holder: ChildProcess) {
     this.#holder = holder;
+    showOnFailure(this.#commands);
   }
 
   static async create(): Promise<Namespace> {
@@ -57,7 +72,11 @@ export class Namespace {
   }
 
   /** Starts a command in the namespace; it is killed when the namespace closes. */
-  spawn(command: string, args: readonly string[], options: { digest?: boolean } = {}): Running {
+  spawn(
+    command: string,
+    args: readonly string[],
+    options: { digest?: boolean; env?: NodeJS.ProcessEnv } = {},
+  ): Running {
     const enter = ['-t', String(this.#holder.pid), '-n'];
     if (!isRoot) enter.push('-U', '--preserve-credentials');
     const child = spawn('nsenter', [...enter, '--', command, ...args], {
@@ -69,10 +88,12 @@ export class Namespace {
         LC_ALL: 'C',
         XDG_RUNTIME_DIR: this.#runtimeDirectory,
         no_proxy: '*',
+        ...options.env,
       },
     });
     const running = new Running(child, [command, ...args].join(' '), options.digest ?? false);
     this.#running.add(running);
+    this.#commands.add(running);
     running.ended.finally(() => this.#running.delete(running)).catch(() => {});
     return running;
   }
@@ -106,14 +127,43 @@ export class Namespace {
     return this.spawn(process.execPath, peerArguments(name, args));
   }
 
+  /** The same for a program on our own stack, which writes its packets to `TUNTCP_TEST_PCAP`. */
+  startStackPeer(name: string, args: readonly (string | number)[]): Running {
+    const captured = new CapturedProgram(`${name} ${args.join(' ')}`);
+    const env = { TUNTCP_TEST_PCAP: captured.path };
+    return this.#show(captured, this.spawn(process.execPath, peerArguments(name, args), { env }));
+  }
+
   /** Starts `tuntcp` with these arguments. */
   tuntcp(args: readonly string[], options: { digest?: boolean } = {}): Running {
     return this.spawn(process.execPath, [CLI, ...args], options);
   }
 
-  /** Starts `tuntcp serve` and waits until it answers. */
-  async startServe(args: readonly string[] = []): Promise<Serving> {
-    return Serving.start(this.tuntcp(['serve', ...args]));
+  /** Starts `tuntcp serve` and waits until it answers. Its packets are kept for a test that fails. */
+  async startServe(
+    args: readonly string[] = [],
+    { bulk = false }: ServeOptions = {},
+  ): Promise<Serving> {
+    if (bulk && BULK_FILTER === undefined) this.#commands.add(NO_CAPTURE);
+    if (args.includes('--pcap') || (bulk && BULK_FILTER === undefined)) {
+      return Serving.start(this.tuntcp(['serve', ...args]));
+    }
+    const captured = new CapturedProgram(['tuntcp serve', ...args].join(' '));
+    const pcap = ['--pcap', captured.path];
+    if (bulk) pcap.push('--pcap-filter', BULK_FILTER ?? '');
+    return Serving.start(this.#show(captured, this.tuntcp(['serve', ...args, ...pcap])));
+  }
+
+  /** Lets what writes a capture end by itself, for {@link close} kills. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#captured.map((captured) => captured.settle()));
+  }
+
+  #show(captured: CapturedProgram, running: Running): Running {
+    captured.process = running;
+    this.#captured.push(captured);
+    showOnFailure(captured);
+    return running;
   }
 
   /** Names of the interfaces in the namespace. */
@@ -144,6 +194,9 @@ export async function withNamespace<T>(body: (namespace: Namespace) => Promise<T
   const namespace = await Namespace.create();
   try {
     return await body(namespace);
+  } catch (error) {
+    await namespace.settle();
+    throw error;
   } finally {
     await namespace.close();
   }
@@ -153,6 +206,9 @@ export async function withNamespace<T>(body: (namespace: Namespace) => Promise<T
 export async function withServe<T>(
   args: readonly string[],
   body: (namespace: Namespace, serving: Serving) => Promise<T>,
+  options: ServeOptions = {},
 ): Promise<T> {
-  return withNamespace(async (namespace) => body(namespace, await namespace.startServe(args)));
+  return withNamespace(async (namespace) =>
+    body(namespace, await namespace.startServe(args, options)),
+  );
 }

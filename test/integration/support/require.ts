@@ -4,6 +4,9 @@ import { createRequire } from 'node:module';
 import type { TestContext } from 'vitest';
 import { PROJECT } from './namespace.js';
 
+/** `PATH` with what ordinary users may lack in theirs, and what `scripts/test` has unpacked. */
+export const TOOLS = `${process.env.PATH}:/usr/sbin:/sbin:${PROJECT}.cache/bin`;
+
 const inCi = /^(?:1|true)$/.test(process.env.CI ?? '');
 
 /** Why no network namespace can be made here; null when one can. */
@@ -54,7 +57,7 @@ export function requireCommands(context: TestContext, ...commands: string[]): vo
 }
 
 function missing(commands: readonly string[]): string | null {
-  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+  const env = { ...process.env, PATH: TOOLS };
   const absent = commands.filter(
     (command) => spawnSync('sh', ['-c', 'command -v "$0"', command], { env }).status !== 0,
   );

@@ -25,6 +25,7 @@ export class Running {
   #stdout = '';
   #stderr = '';
   #over = false;
+  #how = 'still runs';
   readonly #waiting = new Set<() => void>();
 
   constructor(child: ChildProcessWithoutNullStreams, command: string, digest: boolean) {
@@ -50,11 +51,23 @@ export class Running {
       child.on('error', reject);
       child.on('close', (code, signal) => {
         this.#over = true;
+        this.#how = signal === null ? `exit ${code}` : `ended by ${signal}`;
         this.#wake();
         const sha256 = digest ? hash.digest('hex') : null;
         resolve({ code, signal, text: this.#stdout, stderr: this.#stderr, bytes, sha256 });
       });
     });
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** The command, how it ended, and the last that it said. */
+  get story(): string {
+    const said = `${this.#stdout.slice(-500)}${this.#stderr.slice(-500)}`.trimEnd();
+    const rest = said === '' ? '' : `\n${said.replace(/^/gm, '    ')}`;
+    return `$ ${this.#command}  (${this.#how})${rest}`;
   }
 
   get stdout(): string {

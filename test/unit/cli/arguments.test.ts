@@ -14,7 +14,17 @@ describe('tuntcp', () => {
     expect([help.code, help.err]).toEqual([0, '']);
     expect(help.out).toMatch(/^Usage: tuntcp COMMAND/);
     expect((await tuntcp('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
-    for (const command of ['serve', 'nc', 'run', 'ss', 'stat', 'top', 'doctor']) {
+    for (const command of [
+      'serve',
+      'nc',
+      'run',
+      'ss',
+      'stat',
+      'top',
+      'capture',
+      'trace',
+      'doctor',
+    ]) {
       expect(help.out).toContain(`\n  ${command} `);
       const own = await tuntcp(command, '--help');
       expect([own.code, own.err]).toEqual([0, '']);
@@ -49,6 +59,9 @@ describe('tuntcp', () => {
     [['ss', 'port', '80'], "tuntcp ss: unexpected argument 'port'; see tuntcp ss --help"],
     [['stat', '-s'], "tuntcp stat: unknown option '-s'; see tuntcp stat --help"],
     [['top', '--interval', '0'], 'tuntcp top: --interval must be 0.1 to 60; see tuntcp top --help'],
+    [['ss', '--interval', '61'], /^tuntcp ss: --interval must be 0\.1 to 60;/],
+    [['trace', '-p', '0'], /--port must be 1 to 65535, not '0'/],
+    [['trace', '--host', 'me'], /--host takes an IPv4 address, not 'me'/],
     [['nc', '10.7.0.1'], 'tuntcp nc: takes HOST and PORT; see tuntcp nc --help'],
     [['nc', '-l', 'x', '9'], 'tuntcp nc: takes PORT; see tuntcp nc --help'],
     [['nc', '-l', '0'], /the port must be 1 to 65535, not '0'/],

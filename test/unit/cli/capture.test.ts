@@ -75,10 +75,9 @@ describe('tuntcp capture', () => {
   });
 
   it('says what is wrong', async () => {
-    expect(await run('capture')).toMatchObject({
-      code: 2,
-      err: 'tuntcp capture: which file? give it with -r FILE; see tuntcp capture --help\n',
-    });
+    const none = await run('capture');
+    expect(none.code).toBe(1);
+    expect(none.err).toMatch(/^tuntcp capture: no stack runs .*: start one with tuntcp serve/);
     expect(await run('capture', '-r', path, 'prot', '80')).toMatchObject({
       code: 2,
       err: "tuntcp capture: FILTER: unknown word 'prot' at position 1 of the filter; see tuntcp capture --help\n",
@@ -89,6 +88,76 @@ describe('tuntcp capture', () => {
       code: 1,
       err: 'tuntcp capture: not a capture file: neither pcapng nor pcap\n',
     });
+  });
+});
+
+describe('tuntcp capture of a running stack', () => {
+  let serving: World;
+  let ended: Promise<number>;
+  beforeEach(async () => {
+    serving = new World();
+    ended = main(['serve'], serving);
+    await serving.stdout.shows('ping');
+  });
+  afterEach(async () => {
+    serving.stop('SIGTERM');
+    await ended;
+  });
+
+  it('says what it listens to and what it got', async () => {
+    const world = new World();
+    const code = main(['capture', '-w', path, '-s', '100'], world);
+    await world.stderr.shows('listening');
+    world.stop('SIGINT');
+    expect(await code).toBe(0);
+    expect(world.listensForStop).toBe(false);
+    expect(world.stderr.text).toBe(
+      'listening on tun7, snapshot length 100 bytes\n0 packets captured, 0 lost\n',
+    );
+    expect([...readCapture(readFileSync(path))]).toEqual([]);
+  });
+
+  it('leaves it to the stack to understand the filter, with the same words', async () => {
+    expect(await run('capture', 'port', '80', 'prot')).toMatchObject({
+      code: 2,
+      out: '',
+      err: "tuntcp capture: FILTER: 'and' or 'or' expected, not 'prot', at position 9 of the filter; see tuntcp capture --help\n",
+    });
+  });
+
+  it('ends with the stack, and says that it did', async () => {
+    const world = new World();
+    const code = main(['capture'], world);
+    await world.stderr.shows('listening');
+    serving.stop('SIGTERM');
+    expect(await code).toBe(1);
+    expect(world.stderr.text).toMatch(/0 packets captured, 0 lost\n.*: the stack has ended\n$/);
+  });
+
+  it('does not write to a terminal or beyond what is asked', async () => {
+    const world = new World();
+    world.stdout.isTTY = true;
+    expect(await main(['capture', '-w', '-'], world)).toBe(2);
+    for (const [argv, problem] of [
+      [['--rotate-size', '1M'], /--rotate-size and --rotate-files need -w FILE/],
+      [['-w', path, '--rotate-files', '2'], /--rotate-files needs --rotate-size/],
+      [['-w', path, '--rotate-size', '1x'], /--rotate-size takes a number of bytes, 1000 or more/],
+      [['-w', path, '--rotate-size', '999'], /--rotate-size takes a number of bytes, 1000 or more/],
+      [['-s', '0'], /--snaplen must be 1 to 262144/],
+      [['-c', '0'], /--count must be 1 to/],
+      [['-r', path, '-w', path], /--read and --write exclude each other/],
+      [['-r', path, '-i', 'tun7'], /--read and --device exclude each other/],
+    ] as const) {
+      const ended = await run('capture', ...argv);
+      expect(ended.code, argv.join(' ')).toBe(2);
+      expect(ended.err).toMatch(problem);
+    }
+  });
+
+  it('reads no more of a file than is asked for', async () => {
+    recordTwo();
+    expect((await run('capture', '-tr', path, '-c', '1')).out).toBe(SYN);
+    expect((await run('capture', '-tr', path, '-c', '1', '-s', '30')).out).toMatch(/\[\|tcp\]\n$/);
   });
 });
 
@@ -121,6 +190,12 @@ describe('tuntcp serve --pcap', () => {
     expect(bad).toMatchObject({ code: 2 });
     expect(bad.err).toContain("--pcap-filter: a port expected, not 'http', at position 6");
     expect(bad.world.opened).toEqual([]);
-    expect(await run('serve', '--pcap-filter', 'tcp')).toMatchObject({ code: 2 });
+    for (const option of ['filter', 'snaplen', 'rotate-size', 'rotate-files']) {
+      const alone = await run('serve', `--pcap-${option}`, '2000');
+      expect(alone.code).toBe(2);
+      expect(alone.err).toContain(`--pcap-${option} needs --pcap FILE`);
+    }
+    const snaplen = await run('serve', '--pcap', path, '--pcap-snaplen', '0');
+    expect(snaplen.err).toContain('--pcap-snaplen must be 1 to 262144');
   });
 });

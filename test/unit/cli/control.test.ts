@@ -162,8 +162,9 @@ describe('a control socket', () => {
   it('has a bound for its answers, and says how much is missing', () => {
     const sockets: SocketInfo[] = new Array(5_000).fill(INFO);
     const view = { connections: () => sockets, connectionCount: 5_000 };
+    const untraced = { addTrace: () => {}, removeTrace: () => {} };
     const { sockets: ask } = questionsTo(
-      { ...view, counters: { snapshot: () => ({}) as never }, metrics: () => '' },
+      { ...view, counters: { snapshot: () => ({}) as never }, metrics: () => '', ...untraced },
       identity('tun7').identity(),
     );
     const answer = ask();

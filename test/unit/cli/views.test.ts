@@ -111,6 +111,46 @@ describe('on a running stack', () => {
     });
   });
 
+  it('ss goes on looking, with a list or an object each time', async () => {
+    await serve();
+    const world = new World();
+    const code = main(['ss', '-lw', '--interval', '0.1'], world);
+    await world.stdout.shows('\n\nState');
+    world.stop('SIGINT');
+    expect(await code).toBe(0);
+    expect(world.stdout.text.match(/^LISTEN 0 +511 /gm)!.length).toBeGreaterThan(1);
+    const json = new World();
+    const jsonCode = main(['ss', '-l', '--interval', '0.1', '--json'], json);
+    await json.stdout.shows('}\n{');
+    json.stop('EPIPE');
+    expect(await jsonCode).toBe(0);
+    for (const line of json.stdout.text.trimEnd().split('\n')) {
+      expect(JSON.parse(line)).toMatchObject({ sockets: [{ localPort: 80 }], omitted: 0 });
+    }
+  });
+
+  it('stat goes on with what was added meanwhile', async () => {
+    await serve();
+    const { counters } = serving.host;
+    counters.tcpInSegs = 50;
+    const world = new World();
+    const code = main(['stat', '-i', '0.1', '--json'], world);
+    await world.stdout.shows('}\n');
+    counters.tcpInSegs = 57;
+    await world.stdout.shows('"tcpInSegs":7,');
+    world.stop('SIGINT');
+    expect(await code).toBe(0);
+    const [first] = world.stdout.text.split('\n');
+    expect(JSON.parse(first!)).toMatchObject({ counters: { tcpInSegs: 0, drops: {} } });
+    const table = new World();
+    const tableCode = main(['stat', '--interval', '0.1'], table);
+    await table.stdout.shows('0bps        0        0        0\n');
+    serving.stop('SIGTERM');
+    expect(await tableCode).toBe(1);
+    expect(table.stdout.text).toMatch(/^-+packets\/s-+ .*\n +in +out .*\n +0 +0 +0bps/);
+    expect(table.stderr.text).toMatch(/^tuntcp stat: the stack has ended/);
+  });
+
   it('serves metrics to the loopback', async () => {
     const port = await freePort();
     await serve('--metrics', String(port));

@@ -116,12 +116,13 @@ describe('captureLink', () => {
     expect(packets.every(({ comment }) => comment === null)).toBe(true);
   });
 
-  it('has packets in as they came, whatever the receiver does to the bytes', () => {
+  it('has packets in as they came, whatever is done to the bytes once they are judged', () => {
     const { runtime, a, b, read } = wires();
     const receiver = new Receiver();
     receiver.onBatch = (batch: RxBatch) => {
-      batch.bytes.fill(0);
       batch.drop[1] = Drop.IP_TTL;
+      batch.onJudged?.();
+      batch.bytes.fill(0);
       a.send(batchOf([packetOf('answer')]));
     };
     a.open(receiver);
@@ -158,6 +159,52 @@ describe('captureLink', () => {
     a.send(batchOf([packetOf('yes')]));
     expect(read().map(describePacket)).toEqual(['out yes']);
     expect(a.captured).toBe(1);
+  });
+
+  it('gives packets to sinks that come and go, to each what it wants', () => {
+    const { runtime, a, b, read } = wires({ filter: 'less 22' });
+    a.open(new Receiver());
+    b.open(new Receiver());
+    const second = new CaptureRing(MIB);
+    const secondRead = () => [...readCapture(second.file())].map(describePacket);
+    a.send(batchOf([packetOf('no')]));
+    const detach = a.attach(second, { snaplen: 24 });
+    a.send(batchOf([packetOf('outgoing'), packetOf('yes')]));
+    b.send(batchOf([packetOf('incoming')]));
+    runtime.run();
+    a.stop();
+    a.send(batchOf([packetOf('ab')]));
+    a.start();
+    detach();
+    detach();
+    a.send(batchOf([packetOf('no')]));
+    expect(secondRead()).toEqual(['out outg', 'out yes', 'in inco', 'out ab']);
+    expect(read().map(describePacket)).toEqual(['out no', 'out no']);
+  });
+
+  it('lets a sink detach itself while it takes a packet, and costs the others none', () => {
+    const runtime = new VirtualRuntime();
+    const [inner, b] = memoryPair({ runtime });
+    const a = captureLink(inner, null, { runtime });
+    a.open(new Receiver());
+    b.open(new Receiver());
+    const ring = new CaptureRing(MIB);
+    const seen: number[] = [];
+    const once = {
+      open: true,
+      addInterface: () => 0,
+      packet: ({ originalLength }: { originalLength: number }) => {
+        seen.push(originalLength);
+        once.open = false;
+        detach();
+      },
+    };
+    const detach = a.attach(once);
+    a.attach(ring);
+    a.send(batchOf([packetOf('one'), packetOf('three')]));
+    expect(seen).toEqual([23]);
+    expect([...readCapture(ring.file())].map(describePacket)).toEqual(['out one', 'out three']);
+    expect(a.captured).toBe(3);
   });
 
   it('filters, and keeps no more of a packet than is wanted', () => {
