@@ -4,7 +4,6 @@ import {
   emptySegment,
   FIN,
   OPT_MSS,
-  OPT_SACK,
   OPT_SACK_PERMITTED,
   OPT_TIMESTAMPS,
   OPT_WINDOW_SCALE,
@@ -19,7 +18,14 @@ import { noteWindowUse, restartWindow } from './congestion-window.js';
 import { markAppLimited, startFlight } from './delivery-rate.js';
 import { ECN_MASK, echoFlags, markText, synFlags } from './ecn.js';
 import { notePaced, pacingBurst, pacingHolds } from './pacing.js';
-import { ackDue, ackReason, noteAckSent, receiveWindow, windowUpdateDue } from './receiver.js';
+import {
+  ackDue,
+  ackReason,
+  noteAckSent,
+  receiveWindow,
+  windowUpdateDue,
+  writeSack,
+} from './receiver.js';
 import { lastResort } from './rfc6675.js';
 import { allowance, resendAllowance, sendsNow, unsent } from './sender.js';
 import { Sent } from './sent-segments.js';
@@ -56,7 +62,7 @@ export function output(tcb: Tcb, now: number): void {
     case State.LAST_ACK:
     case State.TIME_WAIT:
       // A gap is told by an ACK of its own: one with text is no duplicate ACK (RFC 5681 §2).
-      if (tcb.ackNow !== null && !tcb.reassembly.isEmpty) sendAck(tcb, now);
+      if (tcb.ackNow !== null && (!tcb.reassembly.isEmpty || tcb.owesDsack)) sendAck(tcb, now);
       if (tcb.frto !== Frto.SECOND_ACK) sendRetransmissions(tcb, now);
       sendNew(tcb, now);
       if (ackDue(tcb) || windowUpdateDue(tcb)) sendAck(tcb, now);
@@ -113,10 +119,7 @@ export function sendAck(tcb: Tcb, now: number): void {
 export function sendEmpty(tcb: Tcb, flags: number, sequence: Seq, now: number): void {
   const segment = tcb.host.segmentOut;
   begin(tcb, segment, flags, sequence, now);
-  if (!tcb.reassembly.isEmpty && tcb.sackOk) {
-    segment.options |= OPT_SACK;
-    tcb.reassembly.writeSack(segment, tcb.timestampsOk ? 3 : 4);
-  }
+  writeSack(tcb, segment);
   finishWindow(tcb, segment, now);
   transmit(tcb, segment, now, false);
 }

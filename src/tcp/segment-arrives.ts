@@ -19,7 +19,13 @@ import { onEcnEcho, takeMarks, takeSynAgain } from './ecn.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
 import { sendAck, sendReset, sendResetFor } from './output.js';
-import { isAcceptable, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
+import {
+  isAcceptable,
+  noteOldText,
+  receiveEarlyText,
+  receiveFin,
+  receiveText,
+} from './receiver.js';
 import { onAck, retransmitAll, retransmitSyn } from './recovery.js';
 import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN, WINDOW_OPENED } from './retransmit-cause.js';
 import { noteMinRtt, rttSample, setRto } from './rtt.js';
@@ -187,6 +193,7 @@ function rejectUnacceptable(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((flags & RST) !== 0) return Drop.TCP_BAD_RST;
   if (isSynAgain(tcb, segment)) return arrivesSynAgain(tcb, segment, now);
   tcb.ackNow = 'outside the window: RFC 9293 §3.10.7.4';
+  noteOldText(tcb, segment);
   const closed = tcb.rcvAdv === tcb.rcvNxt;
   if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0 && (flags & SYN) === 0) {
     tcb.heardAt = now;

@@ -185,6 +185,9 @@ export class Tcb {
   ackNow: string | null = null;
   /** For a peer without SACK each segment out of order gets its own duplicate ACK: so many. */
   duplicateAcks = 0;
+  /** Octets that arrived twice, which the next ACK reports (RFC 2883); none when both are equal. */
+  dsackLeft: Seq = seq(0);
+  dsackRight: Seq = seq(0);
   /** Bytes received and not acknowledged. */
   ackPending = 0;
   quickAcks: number;
@@ -397,6 +400,10 @@ export class Tcb {
   /** Our SYN is not acknowledged; {@link iss} comes round again after 4 GiB. */
   get synOutstanding(): boolean {
     return this.sndUna === this.iss && this.bytesAcked === 0;
+  }
+
+  get owesDsack(): boolean {
+    return this.dsackLeft !== this.dsackRight;
   }
 
   get persisting(): boolean {
