@@ -46,6 +46,7 @@ const enum Acks {
  */
 export class Bbr implements CongestionControl {
   readonly name = 'bbr';
+  readonly why = 'what fills the path as it was measured: draft-ietf-ccwg-bbr';
   readonly paces = true;
   readonly ownsWindow = true;
   readonly exactEcho: boolean;

@@ -1,7 +1,6 @@
 import { lt } from '../base/seq.js';
 import type { AckSample, LossSample } from './congestion.js';
 import type { RateSample } from './delivery-rate.js';
-import { endCwr, startCwr } from './ecn.js';
 import { windowRate } from './pacing.js';
 import { Sent } from './sent-segments.js';
 import type { Tcb } from './tcb.js';
@@ -187,6 +186,19 @@ function forgetPipeAck(tcb: Tcb): void {
   tcb.pipeAck = -1;
   tcb.pipeAckNow = 0;
   tcb.pipeAckBefore = 0;
+}
+
+/** The window was lowered: the peer is told, and what is outstanding now lowers it no further. */
+export function startCwr(tcb: Tcb): void {
+  if (!tcb.ecnOk) return;
+  tcb.cwrPending = true;
+  tcb.inCwr = true;
+  tcb.cwrEnd = tcb.sndNxt;
+}
+
+/** SND.UNA has moved: marks of the next window count again. */
+function endCwr(tcb: Tcb): void {
+  if (tcb.inCwr && !lt(tcb.sndUna, tcb.cwrEnd)) tcb.inCwr = false;
 }
 
 /** Tells the trace that cwnd or ssthresh is not what it was, if so. */

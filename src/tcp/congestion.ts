@@ -121,6 +121,8 @@ export interface CongestionControl {
   /** What `ss -i` adds, as `bbr:(bw:..,mrtt:..)`, and what {@link ConnectionInfo} has; plain JSON. */
   info?(state: CongestionState): Readonly<Record<string, number | string>>;
 
+  /** Why cwnd is what it is after an ACK, in words that end with the clause; for traces. */
+  readonly why?: string;
   /** It sets {@link CongestionState.pacingRate}. */
   readonly paces?: boolean;
   /** Cwnd is its own in fast recovery as well. (A timeout leaves every control what is in flight and

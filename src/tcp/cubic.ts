@@ -29,6 +29,7 @@ interface Epoch {
  */
 export class Cubic implements CongestionControl {
   readonly name = 'cubic';
+  readonly why = 'what has arrived lets the window grow: RFC 9438 §4.2';
   readonly #slowStart = new HyStart();
   readonly #epoch: Epoch = { wMax: -0, cwndPrior: -0, k: -0, start: -1, wEst: -0 };
   readonly #saved: Epoch = { wMax: -0, cwndPrior: -0, k: -0, start: -1, wEst: -0 };

@@ -1,6 +1,5 @@
-import { lt } from '../base/seq.js';
 import { ACK, CWR, ECE, type Segment, SYN } from '../wire/segment.js';
-import { tellCongestion } from './congestion-window.js';
+import { startCwr, tellCongestion } from './congestion-window.js';
 import { Recovery, type Tcb } from './tcb.js';
 
 /** The two ECN bits of the type-of-service octet (RFC 3168 §5). */
@@ -95,17 +94,4 @@ export function onEcnEcho(tcb: Tcb, priorFlight: number, now: number): void {
   startCwr(tcb);
   tcb.host.counters.tcpEcnReductions++;
   tellCongestion(tcb, cwnd, ssthresh, MARK_ECHOED, now);
-}
-
-/** The window was lowered: the peer is told, and what is outstanding now lowers it no further. */
-export function startCwr(tcb: Tcb): void {
-  if (!tcb.ecnOk) return;
-  tcb.cwrPending = true;
-  tcb.inCwr = true;
-  tcb.cwrEnd = tcb.sndNxt;
-}
-
-/** SND.UNA has moved: marks of the next window count again. */
-export function endCwr(tcb: Tcb): void {
-  if (tcb.inCwr && !lt(tcb.sndUna, tcb.cwrEnd)) tcb.inCwr = false;
 }

@@ -283,10 +283,12 @@ function onProgress(tcb: Tcb, now: number): void {
 
 function ackWords(tcb: Tcb, before: Recovery, acked: number): string {
   if (before !== Recovery.FAST && tcb.recovery === Recovery.FAST) return tcb.lossCause.why;
+  const { congestion } = tcb;
+  if (congestion.ownsWindow === true && congestion.why !== undefined) return congestion.why;
   if (tcb.recovery === Recovery.FAST && tcb.lossDetection !== LossDetection.NEWRENO) {
     return 'the window falls in proportion to what arrives: RFC 6937 §3';
   }
   return acked > 0
-    ? 'new octets are acknowledged: RFC 5681 §3'
+    ? (congestion.why ?? 'new octets are acknowledged: RFC 5681 §3')
     : 'a segment has left the network: RFC 5681 §3.2';
 }
