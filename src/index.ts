@@ -26,6 +26,7 @@ export { Stack } from './net/stack.js';
 export type { Alarm, Holder, Runtime } from './runtime/runtime.js';
 export { systemRuntime } from './runtime/system.js';
 export { VirtualRuntime } from './runtime/virtual.js';
+export { conversationsIn } from './stack/captured-conversations.js';
 export type {
   Connection,
   ConnectionErrorCode,
@@ -40,9 +41,35 @@ export type {
   TimeWaitInfo,
   Transport,
 } from './stack/connection.js';
+export type { Conversation } from './stack/conversation.js';
 export { EventTrace, type EventTraceOptions } from './stack/event-trace.js';
 export type { HostOptions } from './stack/host.js';
 export { Host } from './stack/host.js';
+export type { LadderOptions } from './stack/ladder.js';
+export { LadderPrinter, renderLadder } from './stack/ladder.js';
+export { joinLadders } from './stack/ladder-join.js';
+export type {
+  GapLine,
+  LadderLine,
+  SegmentLine,
+  TimerLine,
+  Transition,
+  TransitionLine,
+} from './stack/ladder-line.js';
+export { renderMermaid } from './stack/ladder-mermaid.js';
+export type {
+  Ladder,
+  LadderEnd,
+  LadderRow,
+  NoteRow,
+  SegmentRow,
+  Side,
+} from './stack/ladder-model.js';
+export { ladderOf } from './stack/ladder-model.js';
+export type { SvgOptions } from './stack/ladder-svg.js';
+export { renderSvg } from './stack/ladder-svg.js';
+export type { RecorderOptions } from './stack/recorder.js';
+export { Recorder } from './stack/recorder.js';
 export {
   describeEvent,
   type EventConnection,

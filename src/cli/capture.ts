@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { CaptureFileOptions } from '../link/capture-file.js';
 import { readCapture } from '../wire/pcap-reader.js';
 import { integer, parse } from './arguments.js';
+import { DRAWING_OPTIONS, drawCapture, drawingFrom } from './capture-ladder.js';
 import { captureLive } from './capture-live.js';
 import { rotationOf, snaplen } from './capture-options.js';
 import { FileOutput, LineOutput, type PacketOutput, StreamOutput } from './capture-output.js';
@@ -28,6 +29,10 @@ writes them to a file. With -r it reads them from a file (pcapng or pcap). Ctrl-
   -v, --verbose             add why the host dropped a packet
       --json                one JSON object per line: {"time", "direction", "length", "line",
                             "comment"}, and {"lost": N} where packets are missing
+      --ladder              of a file: draw each conversation, with the states of both ends as the
+                            segments tell them; tuntcp serve --ladder draws while it happens
+      --mermaid             of a file: draw the conversation as a sequenceDiagram of Mermaid
+      --svg                 of a file: draw the conversation as a picture
   -h, --help                print this and exit
 
 FILTER is what tcpdump knows: host A, net A/LEN, port N, each after src or dst if wanted; tcp, udp,
@@ -57,6 +62,7 @@ async function run(argv: string[], io: Io): Promise<number> {
     absolute: { type: 'boolean', short: 'S', default: false },
     verbose: { type: 'boolean', short: 'v', default: false },
     json: { type: 'boolean', default: false },
+    ...DRAWING_OPTIONS,
   });
   const { read, device, write, 'rotate-size': size, 'rotate-files': files } = values;
   const filter = positionals.join(' ');
@@ -66,6 +72,8 @@ async function run(argv: string[], io: Io): Promise<number> {
     if (device !== undefined) throw new UsageError('--read and --device exclude each other');
     if (write !== undefined) throw new UsageError('--read and --write exclude each other');
   }
+  const drawing = drawingFrom(values);
+  if (drawing !== null) return drawCapture(io, read, filterFrom(filter, 'FILTER'), drawing);
   const rotation = rotationOf({ size, files }, { size: '--rotate-size', files: '--rotate-files' });
   if ((size ?? files) !== undefined && (write ?? '-') === '-') {
     throw new UsageError('--rotate-size and --rotate-files need -w FILE');

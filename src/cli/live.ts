@@ -1,5 +1,6 @@
-import type { Conversation, LadderLine } from '../stack/conversation.js';
+import type { Conversation } from '../stack/conversation.js';
 import { LadderPrinter, wantsColour } from '../stack/ladder.js';
+import type { LadderLine } from '../stack/ladder-line.js';
 import { Recorder } from '../stack/recorder.js';
 import type { Terminal } from './io.js';
 

@@ -35,7 +35,7 @@ ${HOST_HELP}
       --metrics PORT            metrics for Prometheus, on the kernel's 127.0.0.1 alone
       --dir DIR                 serve these files; what / shows without is then at /connection
   -v, --verbose                 print a line for each connection that opens or closes
-      --ladder                  print every segment, with our state beside it
+      --ladder                  draw every segment, with the states of both sides
 ${PCAP_HELP}
       --json                    print one JSON object per line
   -h, --help                    print this and exit

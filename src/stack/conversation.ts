@@ -1,76 +1,26 @@
-import type { State, StateName } from '../tcp/state.js';
-import { stateName } from '../tcp/state.js';
-import type { Traced } from '../tcp/trace.js';
+import { State, stateName } from '../tcp/state.js';
+import type { RetransmitCause, TimerAction, TimerName, Traced } from '../tcp/trace.js';
+import { Drop, dropName } from '../wire/drop-reason.js';
 import { formatAddress } from '../wire/ipv4.js';
 import type { Segment } from '../wire/segment.js';
 import {
   ACK,
-  CWR,
-  ECE,
-  FIN,
   MAX_SACK_BLOCKS,
   OPT_MSS,
   OPT_SACK,
   OPT_SACK_PERMITTED,
   OPT_TIMESTAMPS,
   OPT_WINDOW_SCALE,
-  PSH,
   RST,
   SYN,
-  URG,
 } from '../wire/segment.js';
-
-export interface Transition {
-  from: StateName;
-  to: StateName;
-  /** What made the change, in the words of the protocol's code. */
-  cause: string;
-}
-
-/** Times are ms since the conversation began. */
-export interface SegmentLine {
-  kind: 'segment';
-  time: number;
-  /** We sent it; otherwise the peer did. */
-  sent: boolean;
-  /** `SYN`, `SYN ACK`, `PSH ACK`; empty when no bit is set. */
-  flags: string;
-  /** Relative to the sender's initial sequence number. */
-  seq: number;
-  /** Relative to the other side's; null without the ACK bit. */
-  ack: number | null;
-  /** Octets of payload. */
-  length: number;
-  /** More than one when segments were merged below, or are cut below. */
-  segments: number;
-  /** We sent all of it before. Of what the peer sends, only the peer knows. */
-  retransmission: boolean;
-  /** The window in bytes, scaled when both sides scale. */
-  window: number;
-  /** `mss 1460,sackOK,ts,wscale 7`; empty when there are none worth a word. */
-  options: string;
-  /** Our state when the segment was sent or had been processed. */
-  state: StateName;
-  transitions: Transition[];
-}
-
-/** A change of state that no segment stands for: by a call or by a timer. */
-export interface TransitionLine {
-  kind: 'transition';
-  time: number;
-  state: StateName;
-  transitions: Transition[];
-}
-
-/** Segments that are no longer remembered. */
-export interface GapLine {
-  kind: 'gap';
-  segments: number;
-  /** Octets of payload, both ways. */
-  length: number;
-}
-
-export type LadderLine = SegmentLine | TransitionLine | GapLine;
+import {
+  flagNames,
+  type LadderLine,
+  type SegmentLine,
+  type Transition,
+  type TransitionLine,
+} from './ladder-line.js';
 
 /** Where each number of a segment stands within its row. */
 const enum Column {
@@ -87,9 +37,29 @@ const enum Column {
   STATE = 10,
   SACK_COUNT = 11,
   RESENT = 12,
-  SACK = 13,
-  COUNT = 21,
+  /** The timer that made us send it, as its place in TIMERS and 1; 0: none. */
+  TIMER = 13,
+  DROP = 14,
+  SACK = 15,
+  COUNT = 23,
 }
+
+const TIMERS: readonly TimerName[] = [
+  'retransmit',
+  'persist',
+  'delayedAck',
+  'keepAlive',
+  'finWait2',
+];
+const DELAYED_ACK = 3;
+
+/** What comes so long after later octets was sent again; before that it was only overtaken. */
+const REORDERING_MS = 3;
+/** Segments among which those octets are looked for. */
+const LOOK_BACK = 4096;
+
+/** Rows there is room for at first. */
+const FIRST_ROWS = 64;
 
 /** The first segments of a connection say what was agreed; they are kept to the end. */
 const HEAD = 8;
@@ -118,8 +88,13 @@ export class Conversation {
   count = 0;
   octets = 0;
 
-  readonly #rows: Int32Array;
-  readonly #times: Float64Array;
+  #rows: Int32Array;
+  #times: Float64Array;
+  /** ms for which the timer of each row ran; NaN when that is not known. */
+  #afters: Float64Array;
+  /** Constants of the protocol's code. */
+  readonly #causes: (RetransmitCause | null)[] = [];
+  readonly #whys: (string | null)[] = [];
   readonly #capacity: number;
   #start = 0;
   #lostOctets = 0;
@@ -129,14 +104,35 @@ export class Conversation {
   /** Initial sequence numbers and window shifts, [ours, the peer's]; a shift of -1 was not offered. */
   readonly #base = new Int32Array(2);
   readonly #based = [false, false];
-  /** Just after the highest octet that we have sent. */
-  #sentTo = 0;
+  /** Just after the highest octet that each side has sent. */
+  readonly #sentTo = new Int32Array(2);
   readonly #shift = new Int32Array(2);
+  /** When each timer was set. */
+  readonly #armed = new Float64Array(TIMERS.length).fill(Number.NaN);
+  /** What belongs to the next segment that is sent. */
+  #nextTimer = 0;
+  #nextAfter = 0;
+  #nextCause: RetransmitCause | null = null;
+  #nextWhy: string | null = null;
 
-  constructor(capacity: number) {
+  /**
+   * @param capacity segments kept, at least {@link HEAD} and one
+   * @param traced our states are known; otherwise this was read from a capture, "we" are one of two
+   */
+  constructor(
+    capacity: number,
+    readonly traced = true,
+  ) {
     this.#capacity = capacity;
-    this.#rows = new Int32Array(capacity * Column.COUNT);
-    this.#times = new Float64Array(capacity);
+    const rows = Math.min(capacity, FIRST_ROWS);
+    this.#rows = new Int32Array(rows * Column.COUNT);
+    this.#times = new Float64Array(rows);
+    this.#afters = new Float64Array(rows);
+  }
+
+  /** When the conversation began, in ms on the scale of its runtime. */
+  get start(): number {
+    return this.#start;
   }
 
   get localAddress(): string {
@@ -159,11 +155,15 @@ export class Conversation {
     this.#noted.length = this.#pending.length = 0;
     this.#based[0] = this.#based[1] = false;
     this.#shift.fill(-1);
+    this.#armed.fill(Number.NaN);
+    this.#nextTimer = 0;
+    this.#nextCause = this.#nextWhy = null;
   }
 
   record(segment: Segment, sent: boolean, state: State, now: number): void {
-    const rows = this.#rows;
     const slot = this.#slot(this.count);
+    if (slot >= this.#times.length) this.#grow();
+    const rows = this.#rows;
     const row = slot * Column.COUNT;
     const length = segment.dataLength;
     if (this.count === 0 && this.#noted.length === 0) this.#start = now;
@@ -184,7 +184,12 @@ export class Conversation {
     rows[row + Column.SCALE] = segment.windowScale;
     rows[row + Column.SIZE] = segment.segmentSize;
     rows[row + Column.STATE] = state;
-    rows[row + Column.RESENT] = sent && this.#isResent(segment) ? 1 : 0;
+    rows[row + Column.RESENT] = this.#isResent(segment, sent ? 0 : 1, now) ? 1 : 0;
+    rows[row + Column.TIMER] = 0;
+    rows[row + Column.DROP] = Drop.NONE;
+    this.#causes[slot] = null;
+    this.#whys[slot] = null;
+    if (sent) this.#explain(slot, row);
     const blocks = (segment.options & OPT_SACK) === 0 ? 0 : segment.sackCount;
     rows[row + Column.SACK_COUNT] = blocks;
     for (let i = 0; i < blocks * 2 && i < MAX_SACK_BLOCKS * 2; i++) {
@@ -194,10 +199,58 @@ export class Conversation {
     this.octets += length;
   }
 
+  /** What was sent because of a timer, again, or as an ACK alone. */
+  #explain(slot: number, row: number): void {
+    const rows = this.#rows;
+    rows[row + Column.TIMER] = this.#nextTimer;
+    this.#afters[slot] = this.#nextAfter;
+    this.#causes[slot] = this.#nextCause;
+    this.#whys[slot] = this.#nextWhy;
+    if (this.#nextCause !== null) rows[row + Column.RESENT] = 1;
+    this.#nextTimer = 0;
+    this.#nextCause = this.#nextWhy = null;
+  }
+
+  /** The next segment that is sent was sent before. */
+  retransmits(cause: RetransmitCause): void {
+    this.#nextCause = cause;
+  }
+
+  /** The next segment that is sent is an ACK without data. */
+  acknowledges(why: string): void {
+    this.#nextWhy = why;
+  }
+
+  timer(timer: TimerName, action: TimerAction, now: number): void {
+    const index = TIMERS.indexOf(timer);
+    if (action === 'armed') {
+      this.#armed[index] = now;
+      return;
+    }
+    if (action === 'fired') {
+      this.#nextTimer = index + 1;
+      this.#nextAfter = now - this.#armed[index]!;
+    }
+    this.#armed[index] = Number.NaN;
+  }
+
+  /** `segment`, if it is the latest that has arrived, goes no further; its answer may follow it. */
+  drop(segment: Segment, reason: Drop): void {
+    if (this.traced && segment.srcPort !== this.remotePort) return;
+    const rows = this.#rows;
+    for (let index = this.count - 1; index >= 0 && index >= this.count - 2; index--) {
+      const row = this.#slot(index) * Column.COUNT;
+      if (this.traced && rows[row + Column.SENT] === 1) continue;
+      if (rows[row + Column.SEQ] === segment.seq) rows[row + Column.DROP] = reason;
+      return;
+    }
+  }
+
   /** Notes a change of state: with the latest segment, or for {@link attachPending}. */
   transition(from: State, to: State, cause: string, time: number, withLatest: boolean): void {
     if (this.#noted.length + this.#pending.length >= MAX_TRANSITIONS) return;
     const row = withLatest ? this.count - 1 : this.count;
+    if (to === State.CLOSED) this.#nextTimer = 0;
     const noted = {
       from: stateName(from),
       to: stateName(to),
@@ -247,8 +300,9 @@ export class Conversation {
     return !this.lastSent || (this.lastFlags & RST) === 0;
   }
 
-  lastLine(): LadderLine {
-    return this.#segmentLine(this.count - 1);
+  /** The latest segment, after the timer that made us send it. */
+  lastLines(): LadderLine[] {
+    return this.#linesAt(this.count - 1);
   }
 
   lines(): LadderLine[] {
@@ -267,7 +321,7 @@ export class Conversation {
       while (notes.length > 0 && notes.at(-1)!.row <= index) {
         lines.push(this.#aloneLine(notes.pop()!));
       }
-      lines.push(this.#segmentLine(index));
+      lines.push(...this.#linesAt(index));
     }
     while (notes.length > 0) lines.push(this.#aloneLine(notes.pop()!));
     return lines;
@@ -281,12 +335,44 @@ export class Conversation {
     return this.#rows[this.#slot(index) * Column.COUNT + column]!;
   }
 
-  #isResent(segment: Segment): boolean {
+  #grow(): void {
+    const rows = Math.min(this.#capacity, this.#times.length * 2);
+    const [old, times, afters] = [this.#rows, this.#times, this.#afters];
+    this.#rows = new Int32Array(rows * Column.COUNT);
+    this.#times = new Float64Array(rows);
+    this.#afters = new Float64Array(rows);
+    this.#rows.set(old);
+    this.#times.set(times);
+    this.#afters.set(afters);
+  }
+
+  #isResent(segment: Segment, side: 0 | 1, now: number): boolean {
     if (segment.segLen === 0) return false;
     const end = (segment.seq + segment.segLen) | 0;
-    if (((end - this.#sentTo) | 0) <= 0) return true;
-    this.#sentTo = end;
-    return false;
+    if (((end - this.#sentTo[side]!) | 0) > 0) {
+      this.#sentTo[side] = end;
+      return false;
+    }
+    return (side === 0 && this.traced) || this.#isLate(segment.seq, side, now);
+  }
+
+  /** The octet has come before, or later ones have {@link REORDERING_MS} ago. */
+  #isLate(seq: number, side: 0 | 1, now: number): boolean {
+    const rows = this.#rows;
+    let first = now;
+    const oldest = Math.max(0, this.count - Math.min(this.#capacity - HEAD, LOOK_BACK));
+    for (let index = this.count - 1; index >= oldest; index--) {
+      const slot = this.#slot(index);
+      const row = slot * Column.COUNT;
+      if (rows[row + Column.SENT] === side) continue;
+      const flags = rows[row + Column.FLAGS]!;
+      const length = rows[row + Column.LENGTH]! + ((flags >> 1) & 1) + (flags & 1);
+      if (length === 0) continue;
+      const into = (seq - rows[row + Column.SEQ]!) | 0;
+      if (into >= 0 && into < length) return true;
+      if (into < 0) first = this.#times[slot]!;
+    }
+    return now - first >= REORDERING_MS;
   }
 
   #learn(segment: Segment, side: 0 | 1): void {
@@ -294,12 +380,12 @@ export class Conversation {
     const opens = (segment.flags & SYN) !== 0;
     if (!this.#based[side] || (opens && this.#base[side] !== segment.seq)) {
       this.#base[side] = segment.seq;
-      if (side === 0) this.#sentTo = segment.seq;
+      this.#sentTo[side] = segment.seq;
       this.#based[side] = true;
     }
     if (!this.#based[other] && (segment.flags & ACK) !== 0) {
       this.#base[other] = segment.ack;
-      if (other === 0) this.#sentTo = segment.ack;
+      this.#sentTo[other] = segment.ack;
       this.#based[other] = true;
     }
     if (opens && (segment.options & OPT_WINDOW_SCALE) !== 0) {
@@ -314,6 +400,20 @@ export class Conversation {
     return { kind: 'transition', time, state: to, transitions: [{ from, to, cause }] };
   }
 
+  #linesAt(index: number): LadderLine[] {
+    const line = this.#segmentLine(index);
+    const slot = this.#slot(index);
+    const timer = this.#rows[slot * Column.COUNT + Column.TIMER]!;
+    if (timer === 0 || timer === DELAYED_ACK) return [line];
+    const after = this.#afterOf(slot);
+    return [{ kind: 'timer', time: line.time, timer: TIMERS[timer - 1]!, after }, line];
+  }
+
+  #afterOf(slot: number): number | null {
+    const after = this.#afters[slot]!;
+    return Number.isNaN(after) ? null : microseconds(after);
+  }
+
   #segmentLine(index: number): SegmentLine {
     const slot = this.#slot(index);
     const row = slot * Column.COUNT;
@@ -323,6 +423,7 @@ export class Conversation {
     const length = rows[row + Column.LENGTH]!;
     const own = this.#base[sent ? 0 : 1]!;
     const others = this.#base[sent ? 1 : 0]!;
+    const drop = rows[row + Column.DROP]! as Drop;
     const scales = (bits & SYN) === 0 && this.#shift[0]! >= 0 && this.#shift[1]! >= 0;
     const transitions = this.#noted
       .filter((one) => one.row === index && !one.alone)
@@ -337,11 +438,25 @@ export class Conversation {
       length,
       segments: pieces(length, rows[row + Column.SIZE]!),
       retransmission: rows[row + Column.RESENT] === 1,
+      cause: this.#causes[slot] ?? null,
+      why: this.#whys[slot] ?? null,
+      held: rows[row + Column.TIMER] === DELAYED_ACK ? this.#afterOf(slot) : null,
+      dropped: drop === Drop.NONE ? null : dropName(drop),
       window: rows[row + Column.WINDOW]! * (scales ? 2 ** this.#shift[sent ? 0 : 1]! : 1),
       options: this.#optionsText(row, bits, others),
+      sack: this.#sackOf(row, others),
       state: transitions.at(-1)?.to ?? stateName(rows[row + Column.STATE]! as State),
       transitions,
     };
+  }
+
+  #sackOf(row: number, base: number): [number, number][] {
+    const rows = this.#rows;
+    const count = Math.min(rows[row + Column.SACK_COUNT]!, MAX_SACK_BLOCKS);
+    return Array.from({ length: count }, (_, i) => [
+      (rows[row + Column.SACK + 2 * i]! - base) >>> 0,
+      (rows[row + Column.SACK + 2 * i + 1]! - base) >>> 0,
+    ]);
   }
 
   /** Timestamps are named only where they are agreed on; they are in every segment after that. */
@@ -353,30 +468,9 @@ export class Conversation {
     if ((present & OPT_SACK_PERMITTED) !== 0) words.push('sackOK');
     if ((present & OPT_TIMESTAMPS) !== 0 && (bits & SYN) !== 0) words.push('ts');
     if ((present & OPT_WINDOW_SCALE) !== 0) words.push(`wscale ${rows[row + Column.SCALE]}`);
-    for (let i = 0; i < rows[row + Column.SACK_COUNT]!; i++) {
-      const left = (rows[row + Column.SACK + 2 * i]! - base) >>> 0;
-      const right = (rows[row + Column.SACK + 2 * i + 1]! - base) >>> 0;
-      words.push(`sack ${left}-${right}`);
-    }
+    for (const [left, right] of this.#sackOf(row, base)) words.push(`sack ${left}-${right}`);
     return words.join(',');
   }
-}
-
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
-  [SYN, 'SYN'],
-  [FIN, 'FIN'],
-  [RST, 'RST'],
-  [PSH, 'PSH'],
-  [ACK, 'ACK'],
-  [URG, 'URG'],
-  [ECE, 'ECE'],
-  [CWR, 'CWR'],
-];
-
-function flagNames(bits: number): string {
-  return FLAG_NAMES.filter(([bit]) => (bits & bit) !== 0)
-    .map(([, name]) => name)
-    .join(' ');
 }
 
 /** What is finer is noise. */

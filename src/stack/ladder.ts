@@ -1,11 +1,28 @@
-import type {
-  Conversation,
-  GapLine,
-  LadderLine,
-  SegmentLine,
-  Transition,
-  TransitionLine,
-} from './conversation.js';
+import type { StateName } from '../tcp/state.js';
+import type { Conversation } from './conversation.js';
+import type { GapLine, LadderLine } from './ladder-line.js';
+import {
+  addTo,
+  asLadder,
+  clip,
+  FOLD_HEAD,
+  FOLD_TAIL,
+  formatTime,
+  gapText,
+  isRoutine,
+  type Ladder,
+  type LadderEnd,
+  type LadderRow,
+  legend,
+  type NoteRow,
+  RowMaker,
+  type SegmentRow,
+  type Side,
+  segmentText,
+  stateText,
+} from './ladder-model.js';
+
+export { formatBytes } from './ladder-model.js';
 
 /** A piece of text and what it is, for whoever gives it colour. */
 interface Span {
@@ -21,27 +38,25 @@ export interface LadderOptions {
   colour?: boolean;
 }
 
-/** `10.000 ms  ` in front of each line. */
+/** `  10.000 ms  ` in front of each line. */
 const TIME = 13;
-/** `|  ` and `SYN_RECEIVED -> ESTABLISHED`. */
-const STATE = 28;
-/** Below this, changes of state go on lines of their own. */
+/** `(SYN_RECEIVED) ` beside each upright. */
+const STATE = 15;
+/** Below this, states go between the uprights, on lines of their own. */
 const WIDE = 84;
-/** Runs of data and acknowledgements: how many lines are shown at the start and at the end. */
-const FOLD_HEAD = 4;
-const FOLD_TAIL = 3;
+/** From here on, a ladder of two traces has the times of arrival. */
+const ARRIVALS = 104;
 
 /** The whole conversation as text that ends in a newline; the peer is on the left, we on the right. */
-export function renderLadder(conversation: Conversation, options: LadderOptions = {}): string {
-  const paint = options.colour ? ansi : plain;
-  return layOut(conversation, options.width)
-    .map((line) => `${paint(line)}\n`)
+export function renderLadder(what: Conversation | Ladder, options: LadderOptions = {}): string {
+  return layOut(asLadder(what), options.width)
+    .map((line) => `${options.colour ? ansi(line) : plain(line)}\n`)
     .join('');
 }
 
 /** The same as escaped HTML for a `<pre>`; each {@link SpanKind} is a class of a `<span>`. */
-export function renderLadderHtml(conversation: Conversation, width?: number): string {
-  return layOut(conversation, width)
+export function renderLadderHtml(what: Conversation | Ladder, width?: number): string {
+  return layOut(asLadder(what), width)
     .map((line) => `${html(line)}\n`)
     .join('');
 }
@@ -50,7 +65,10 @@ export function renderLadderHtml(conversation: Conversation, width?: number): st
 interface Progress {
   /** Tells whether the object stands for another conversation by now. */
   born: number;
-  /** Lines of data and acknowledgements since the last other line. */
+  maker: RowMaker;
+  /** Something of it was printed. */
+  begun: boolean;
+  /** Rows of data and acknowledgements since the last other row. */
   run: number;
   /** Those that were left out. */
   folded: GapLine;
@@ -59,7 +77,7 @@ interface Progress {
 /** Prints conversations while they happen; a header wherever the talk passes to another one. */
 export class LadderPrinter {
   readonly #write: (text: string) => void;
-  readonly #width: number;
+  readonly #width: number | undefined;
   readonly #paint: (spans: Span[]) => string;
   /** The recorder uses few objects again and again, so this stays small. */
   readonly #progress = new Map<Conversation, Progress>();
@@ -67,24 +85,25 @@ export class LadderPrinter {
 
   constructor(write: (text: string) => void, options: LadderOptions = {}) {
     this.#write = write;
-    this.#width = columns(options.width);
+    this.#width = options.width;
     this.#paint = options.colour ? ansi : plain;
   }
 
   /** Takes the shape of `onLine` of the recorder. */
   readonly line = (line: LadderLine, conversation: Conversation): void => {
     const progress = this.#progressOf(conversation);
-    if (line.kind === 'segment' && isRoutine(line)) {
+    const { states } = progress.maker;
+    const row = progress.maker.row(line);
+    if (isRoutine(row)) {
       if (++progress.run > FOLD_HEAD + FOLD_TAIL) {
-        progress.folded.segments += line.segments;
-        progress.folded.length += line.length;
+        addTo(progress.folded, row);
         return;
       }
     } else {
       this.#unfold(conversation, progress);
       progress.run = 0;
     }
-    this.#print(line, conversation, progress);
+    this.#print(row, states, progress);
   };
 
   /** Tells what was left out since the last line of each conversation. */
@@ -95,24 +114,36 @@ export class LadderPrinter {
   #progressOf(conversation: Conversation): Progress {
     const known = this.#progress.get(conversation);
     if (known?.born === conversation.born) return known;
-    const fresh = { born: conversation.born, run: 0, folded: noGap() };
+    const maker = new RowMaker(conversation);
+    const fresh = { born: conversation.born, maker, begun: false, run: 0, folded: noGap() };
     this.#progress.set(conversation, fresh);
     return fresh;
   }
 
   #unfold(conversation: Conversation, progress: Progress): void {
     if (progress.folded.segments === 0 || progress.born !== conversation.born) return;
-    this.#print(progress.folded, conversation, progress);
+    this.#print(progress.folded, progress.maker.states, progress);
     progress.folded = noGap();
   }
 
-  #print(line: LadderLine, conversation: Conversation, progress: Progress): void {
-    const lines = lineSpans(line, this.#width);
+  /** @param states those before `row` */
+  #print(row: LadderRow, states: Record<Side, StateName | null>, progress: Progress): void {
+    const { ends } = progress.maker;
+    const page = new Page(ends, false, this.#width);
+    const lines = page.row(row);
     if (progress !== this.#shown) {
-      if (this.#shown !== null) this.#write('\n');
+      const first = this.#shown === null;
+      if (!first) this.#write('\n');
       this.#shown = progress;
-      lines.unshift(header(conversation, this.#width));
+      if (!progress.begun) {
+        const left = states.left ?? ends.left.initial;
+        const right = states.right ?? ends.right.initial;
+        lines.unshift(...page.states(left, right));
+      }
+      lines.unshift(page.header());
+      if (first) lines.unshift(page.remark('(STATE): inferred from the segments'));
     }
+    progress.begun = true;
     for (const spans of lines) this.#write(`${this.#paint(spans)}\n`);
   }
 }
@@ -126,167 +157,177 @@ export function wantsColour(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv)
   return stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
-/** `1.7 MB`; powers of 1000. */
-export function formatBytes(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB'];
-  let unit = 0;
-  let value = bytes;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
+function layOut(ladder: Ladder, width: number | undefined): Span[][] {
+  const page = new Page(ladder, ladder.joined, width);
+  return [
+    page.header(),
+    ...page.states(ladder.left.initial, ladder.right.initial),
+    ...ladder.rows.flatMap((row) => page.row(row)),
+    ...legend(ladder, 'X').map((text) => page.remark(text)),
+  ];
+}
+
+/** Where things stand on lines of a certain width. */
+class Page {
+  readonly #left: LadderEnd;
+  readonly #right: LadderEnd;
+  readonly #width: number;
+  readonly #wide: boolean;
+  readonly #arrivals: boolean;
+  /** Columns in front of the left upright, and between the two. */
+  readonly #margin: number;
+  readonly #rung: number;
+
+  constructor(ends: Record<Side, LadderEnd>, joined: boolean, width = 100) {
+    this.#left = ends.left;
+    this.#right = ends.right;
+    this.#width = Math.max(40, Math.min(width, 140));
+    this.#wide = this.#width >= WIDE;
+    this.#arrivals = joined && this.#width >= ARRIVALS;
+    const times = this.#arrivals ? 2 * TIME : TIME;
+    this.#margin = times + (this.#wide ? STATE : 0);
+    this.#rung = this.#width - this.#margin - 2 - (this.#wide ? STATE : 0);
   }
-  if (unit === 0) return bytes === 1 ? '1 byte' : `${bytes} bytes`;
-  return `${value.toFixed(value < 9.95 ? 1 : 0)} ${units[unit]}`;
-}
 
-function layOut(conversation: Conversation, width: number | undefined): Span[][] {
-  const total = columns(width);
-  const lines = fold(conversation.lines()).flatMap((line) => lineSpans(line, total));
-  return [header(conversation, total), ...lines];
-}
+  header(): Span[] {
+    const { label: left } = this.#left;
+    const { label: right } = this.#right;
+    const gap = Math.max(2, this.#width - TIME - left.length - right.length);
+    const above = this.#arrivals ? 'sent       arrived' : '';
+    const start = above
+      .padStart(above === '' ? 0 : 2 * TIME - 2)
+      .padEnd(this.#arrivals ? 2 * TIME : TIME);
+    const spare = Math.max(2, gap - (start.length - TIME));
+    return [span(start, 'quiet'), span(left, 'in'), span(' '.repeat(spare)), span(right, 'out')];
+  }
 
-function columns(width = 100): number {
-  return Math.max(40, Math.min(width, 140));
-}
+  remark(text: string): Span[] {
+    const indent = Math.max(0, Math.min(TIME, this.#width - text.length));
+    return [span(' '.repeat(indent)), span(text, 'quiet')];
+  }
 
-/** Replaces the middle of each long run of data and acknowledgements by one line. */
-function fold(lines: LadderLine[]): LadderLine[] {
-  const folded: LadderLine[] = [];
-  for (let i = 0; i < lines.length; ) {
-    let end = i;
-    while (end < lines.length && (isRoutine(lines[end]!) || lines[end]!.kind === 'gap')) end++;
-    const run = lines.slice(i, end);
-    if (run.length > FOLD_HEAD + FOLD_TAIL + 1) {
-      const middle = run.slice(FOLD_HEAD, -FOLD_TAIL) as (SegmentLine | GapLine)[];
-      folded.push(...run.slice(0, FOLD_HEAD));
-      folded.push({
-        kind: 'gap',
-        segments: middle.reduce((sum, line) => sum + line.segments, 0),
-        length: middle.reduce((sum, line) => sum + line.length, 0),
-      });
-      folded.push(...run.slice(-FOLD_TAIL));
-    } else {
-      folded.push(...run);
+  /** A row of nothing but states. */
+  states(left: StateName | null, right: StateName | null): Span[][] {
+    return this.#beside(null, left === null ? [] : [left], right === null ? [] : [right]);
+  }
+
+  row(row: LadderRow): Span[][] {
+    switch (row.kind) {
+      case 'segment':
+        return this.#beside(this.#segment(row), row.left, row.right);
+      case 'note':
+        return this.#beside(this.#note(row), row.left, row.right);
+      case 'gap':
+        return this.#beside([this.#time(null), this.#centred(gapText(row))], [], []);
     }
-    if (end < lines.length) folded.push(lines[end]!);
-    i = end + 1;
   }
-  return folded;
-}
 
-/** Data and acknowledgements that change no state. */
-function isRoutine(line: LadderLine): boolean {
-  return (
-    line.kind === 'segment' &&
-    line.transitions.length === 0 &&
-    !line.retransmission &&
-    /^(PSH )?ACK$/.test(line.flags)
-  );
-}
+  /** Puts the states in their place: beside the uprights, or below between them. */
+  #beside(middle: [Span, Span] | null, left: StateName[], right: StateName[]): Span[][] {
+    const lines: Span[][] = [];
+    const [leftTexts, rightTexts] = [this.#texts(left, 'left'), this.#texts(right, 'right')];
+    if (!this.#wide) {
+      if (middle !== null) lines.push([middle[0], span('|'), middle[1], span('|')]);
+      return [...lines, ...this.#below(leftTexts, rightTexts)];
+    }
+    const count = Math.max(middle === null ? 0 : 1, left.length, right.length);
+    for (let i = 0; i < count; i++) {
+      const [time, rung] = (i === 0 && middle) || [this.#time(null), this.#blank()];
+      const [before, after] = [leftTexts[i] ?? '', rightTexts[i] ?? ''];
+      const state = span(`${before.padStart(STATE - 1)} `, 'state');
+      lines.push([time, state, span('|'), rung, span('|'), span(` ${after}`, 'state')]);
+    }
+    return lines;
+  }
 
-function header(conversation: Conversation, width: number): Span[] {
-  const peer = `${conversation.remoteAddress}:${conversation.remotePort}`;
-  const own = `tuntcp ${conversation.localAddress}:${conversation.localPort}`;
-  const middle = rung(width) + 2;
-  const gap = Math.max(2, middle - peer.length - own.length);
-  return [span(' '.repeat(TIME)), span(peer, 'in'), span(' '.repeat(gap)), span(own, 'out')];
-}
+  #below(left: string[], right: string[]): Span[][] {
+    const lines: Span[][] = [];
+    const room = this.#rung - 2;
+    const line = (before: string, after: string) => {
+      const text = ` ${before}${after.padStart(room - before.length)} `;
+      lines.push([this.#time(null), span('|'), span(text, 'state'), span('|')]);
+    };
+    for (let i = 0; i < Math.max(left.length, right.length); i++) {
+      const [before, after] = [left[i] ?? '', right[i] ?? ''];
+      if (before.length + after.length < room) {
+        line(before, after);
+      } else {
+        line(before, '');
+        line('', after);
+      }
+    }
+    return lines;
+  }
 
-/** Columns between the two uprights. */
-function rung(width: number): number {
-  return width - TIME - 2 - (width < WIDE ? 0 : STATE + 2);
-}
+  #texts(states: StateName[], side: Side): string[] {
+    const end = side === 'left' ? this.#left : this.#right;
+    return states.map((state) => stateText(state, end));
+  }
 
-function lineSpans(line: LadderLine, width: number): Span[][] {
-  switch (line.kind) {
-    case 'segment':
-      return segmentSpans(line, width);
-    case 'transition':
-      return transitionSpans(line, width);
-    case 'gap':
-      return [gapSpans(line, width)];
+  #segment(row: SegmentRow): [Span, Span] {
+    const { line, to } = row;
+    const kind = line.flags.includes('RST') ? 'reset' : to === 'left' ? 'out' : 'in';
+    const [start, end] = END_OF[row.lost === 'no' ? row.part : row.lost];
+    const room = this.#rung - start.length - end.length;
+    const text = segmentText(line, room - 4);
+    const spare = room - text.length - 2;
+    const near = '-'.repeat(Math.max(1, Math.min(4 - start.length, spare - 1)));
+    const far = '-'.repeat(Math.max(1, spare - near.length));
+    const arrow =
+      to === 'right'
+        ? `${start}${near} ${text} ${far}${end}`
+        : `${mirrored(end)}${far} ${text} ${near}${mirrored(start)}`;
+    return [this.#time(row.part === 'arrival' ? null : row.time, row.arrival), span(arrow, kind)];
+  }
+
+  #note({ side, text, time }: NoteRow): [Span, Span] {
+    const room = this.#rung - 2;
+    const clipped = clip(text, room);
+    const aligned = side === 'left' ? clipped.padEnd(room) : clipped.padStart(room);
+    return [this.#time(time), span(` ${aligned} `, 'quiet')];
+  }
+
+  #centred(whole: string): Span {
+    const text = clip(whole, this.#rung);
+    const left = Math.max(0, (this.#rung - text.length) >> 1);
+    return span((' '.repeat(left) + text).padEnd(this.#rung), 'quiet');
+  }
+
+  #blank(): Span {
+    return span(' '.repeat(this.#rung));
+  }
+
+  #time(ms: number | null, arrival: number | null = null): Span {
+    const first = timeColumn(ms);
+    if (!this.#arrivals) return span(timeColumn(ms ?? arrival), 'quiet');
+    return span(first + timeColumn(arrival), 'quiet');
   }
 }
 
-function segmentSpans(line: SegmentLine, width: number): Span[][] {
-  const room = rung(width);
-  const kind = line.flags.includes('RST') ? 'reset' : line.sent ? 'out' : 'in';
-  const spans = [
-    time(line.time),
-    span('|'),
-    span(arrow(describe(line, room - 5), room, line.sent), kind),
-    span('|'),
-  ];
-  const path = statePath(line.transitions);
-  if (width >= WIDE) {
-    const state = path === '' ? span(line.state, 'quiet') : span(path, 'state');
-    return [[...spans, span('  '), state]];
-  }
-  return path === '' ? [spans] : [spans, below(path)];
+/** How arrows start and end: lost ones, and those that other rows cross, end in the middle. */
+const END_OF: Readonly<Record<SegmentRow['part'] | 'presumed' | 'yes', readonly [string, string]>> =
+  {
+    whole: ['', '>'],
+    departure: ['', ' ...        '],
+    arrival: ['        ... ', '>'],
+    yes: ['', 'X     '],
+    presumed: ['', '(X)   '],
+  };
+
+const MIRROR: Readonly<Record<string, string>> = { '>': '<', '(': ')', ')': '(' };
+
+function mirrored(text: string): string {
+  return [...text]
+    .reverse()
+    .map((char) => MIRROR[char] ?? char)
+    .join('');
 }
 
-function transitionSpans(line: TransitionLine, width: number): Span[][] {
-  const room = rung(width);
-  const path = statePath(line.transitions);
-  const cause = clip(line.transitions.map((one) => one.cause).join(', '), room - 2);
-  const spans = [time(line.time), span('|'), span(cause.padStart(room - 1), 'quiet'), span(' |')];
-  return width >= WIDE ? [[...spans, span('  '), span(path, 'state')]] : [spans, below(path)];
-}
-
-function gapSpans(line: GapLine, width: number): Span[] {
-  const count = line.segments.toLocaleString('en-US');
-  const segments = line.segments === 1 ? 'segment' : 'segments';
-  const text = `... ${count} ${segments}, ${formatBytes(line.length)} ...`;
-  const room = rung(width);
-  const left = Math.max(0, (room - text.length) >> 1);
-  const centred = (' '.repeat(left) + text).padEnd(room);
-  return [span(' '.repeat(TIME)), span('|'), span(centred, 'quiet'), span('|')];
-}
-
-function below(path: string): Span[] {
-  return [span(' '.repeat(TIME + 2)), span(path, 'state')];
-}
-
-/** `A -> B -> C`. */
-function statePath(transitions: readonly Transition[]): string {
-  if (transitions.length === 0) return '';
-  return [transitions[0]!.from, ...transitions.map((one) => one.to)].join(' -> ');
-}
-
-/** The segment in words, with as much detail as there is room for. */
-function describe(line: SegmentLine, room: number): string {
-  const flags = line.flags === '' ? 'no flags' : line.flags;
-  const ack = line.ack === null ? '' : ` ack=${line.ack}`;
-  const cut = line.segments > 1 ? ` (${line.segments} segments)` : '';
-  const length = line.length === 0 ? '' : ` len=${line.length}`;
-  const window = ` win=${line.window}`;
-  const options = line.options === '' ? '' : ` <${line.options}>`;
-  const again = line.retransmission ? ' (again)' : '';
-  const start = `${flags} seq=${line.seq}${ack}${length}${again}`;
-  const choices = [
-    start + cut + window + options,
-    start + window + options,
-    start + options,
-    start + window,
-    start,
-  ];
-  return choices.find((text) => text.length <= room) ?? clip(start, room);
-}
-
-function clip(text: string, room: number): string {
-  return text.length <= room ? text : `${text.slice(0, Math.max(0, room - 3))}...`;
-}
-
-function arrow(text: string, room: number, toTheLeft: boolean): string {
-  const spare = room - text.length - 3;
-  const near = '-'.repeat(Math.max(1, Math.min(4, spare - 1)));
-  const far = '-'.repeat(Math.max(1, spare - near.length));
-  return toTheLeft ? `<${far} ${text} ${near}` : `${near} ${text} ${far}>`;
-}
-
-function time(ms: number): Span {
-  const text = ms < 9999.9995 ? `${ms.toFixed(3)} ms` : `${(ms / 1000).toFixed(3)} s `;
-  return span(`${text.padStart(TIME - 2)}  `, 'quiet');
+function timeColumn(ms: number | null): string {
+  if (ms === null) return ' '.repeat(TIME);
+  // Seconds end where milliseconds do.
+  const text = ms < 9999.9995 ? formatTime(ms) : `${formatTime(ms)} `;
+  return `${text.padStart(TIME - 2)}  `;
 }
 
 function span(text: string, kind: SpanKind = 'plain'): Span {
@@ -303,7 +344,9 @@ const ANSI: Record<Exclude<SpanKind, 'plain'>, string> = {
 
 function ansi(spans: Span[]): string {
   return spans
-    .map(({ text, kind }) => (kind === 'plain' ? text : `${ANSI[kind]}${text}\x1b[0m`))
+    .map(({ text, kind }) =>
+      kind === 'plain' || text.trim() === '' ? text : `${ANSI[kind]}${text}\x1b[0m`,
+    )
     .join('')
     .trimEnd();
 }
@@ -318,9 +361,12 @@ function plain(spans: Span[]): string {
 function html(spans: Span[]): string {
   return spans
     .map(({ text, kind }) =>
-      kind === 'plain' ? escapeHtml(text) : `<span class="${kind}">${escapeHtml(text)}</span>`,
+      kind === 'plain' || text.trim() === ''
+        ? escapeHtml(text)
+        : `<span class="${kind}">${escapeHtml(text)}</span>`,
     )
-    .join('');
+    .join('')
+    .trimEnd();
 }
 
 export function escapeHtml(text: string): string {

@@ -1,9 +1,17 @@
 import { State } from '../tcp/state.js';
-import { SilentTrace, type Traced } from '../tcp/trace.js';
+import {
+  type RetransmitCause,
+  SilentTrace,
+  type TimerAction,
+  type TimerName,
+  type Traced,
+  type TracedTcb,
+} from '../tcp/trace.js';
+import type { Drop } from '../wire/drop-reason.js';
 import type { Segment } from '../wire/segment.js';
 import { ACK, RST, SYN } from '../wire/segment.js';
-import type { LadderLine } from './conversation.js';
 import { Conversation } from './conversation.js';
+import type { LadderLine } from './ladder-line.js';
 
 export interface RecorderOptions {
   /** Segments kept per connection: the first eight, and the latest of the others. Default 64, at least 16. */
@@ -70,6 +78,29 @@ export class Recorder extends SilentTrace {
     this.#note(conversation);
   }
 
+  override dropped(segment: Segment, _connection: Traced | null, reason: Drop): void {
+    this.#current?.drop(segment, reason);
+  }
+
+  override retransmits(connection: TracedTcb, cause: RetransmitCause): void {
+    this.#of(connection, null).retransmits(cause);
+  }
+
+  override acknowledges(connection: TracedTcb, why: string): void {
+    this.#of(connection, null).acknowledges(why);
+  }
+
+  override timer(
+    connection: TracedTcb,
+    timer: TimerName,
+    action: TimerAction,
+    _at: number,
+    _why: string,
+    now: number,
+  ): void {
+    this.#byId.get(connection.id)?.timer(timer, action, now);
+  }
+
   override transition(
     connection: Traced,
     from: State,
@@ -134,7 +165,8 @@ export class Recorder extends SilentTrace {
   #emit(): void {
     if (this.#unheard && this.#current !== null) {
       this.#unheard = false;
-      this.#onLine?.(this.#current.lastLine(), this.#current);
+      const conversation = this.#current;
+      for (const line of conversation.lastLines()) this.#onLine?.(line, conversation);
     }
     this.#current = null;
   }

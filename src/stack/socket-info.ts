@@ -1,7 +1,7 @@
 import { toUint32 } from '../base/seq.js';
 import { receiveWindow } from '../tcp/receiver.js';
 import { stateName } from '../tcp/state.js';
-import { Recovery, type Tcb } from '../tcp/tcb.js';
+import { type LossDetection, Recovery, type Tcb } from '../tcp/tcb.js';
 import type { TimeWait } from '../tcp/time-wait.js';
 import { lossTimerName } from '../tcp/timers.js';
 import { formatAddress } from '../wire/ipv4.js';
@@ -36,6 +36,7 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     sack: tcb.sackOk,
     srtt: tcb.srtt === 0 ? null : tcb.srtt,
     rttvar: tcb.srtt === 0 ? null : tcb.rttvar,
+    minRtt: tcb.minRtt === 0 ? null : tcb.minRtt,
     rto: tcb.rto,
     cwnd: tcb.cwnd,
     ssthresh: tcb.ssthresh,
@@ -55,6 +56,11 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     retransmits: tcb.retransmitted,
     backoff: tcb.retransmits,
     duplicateAcks: tcb.dupAcks,
+    lossDetection: LOSS_DETECTION[tcb.lossDetection],
+    sacked: tcb.sent.sacked,
+    lost: tcb.sent.lost,
+    reorderings: tcb.reorderings,
+    dsacks: tcb.dsacks,
     recovery: recoveryName(tcb.recovery),
     flight: tcb.flight,
     sendBuffered: tcb.sendBuffer.length,
@@ -67,6 +73,12 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     timers: timersOf(tcb, now),
   };
 }
+
+const LOSS_DETECTION: Readonly<Record<LossDetection, ConnectionInfo['lossDetection']>> = [
+  'newreno',
+  'sack',
+  'rack',
+];
 
 function recoveryName(recovery: Recovery): ConnectionInfo['recovery'] {
   if (recovery === Recovery.OPEN) return 'open';

@@ -17,7 +17,7 @@ export class Dctcp implements CongestionControl {
   /** DCTCP.Alpha, from 0 to 1 (§3.3). */
   #alpha = 1;
   /** {@link CongestionState.bytesAcked} at which the window of observation ends. */
-  #windowEnd = 0;
+  #windowEnd = -0;
   #acked = 0;
   #marked = 0;
 

@@ -17,8 +17,10 @@ const MARK_ECHOED = 'the peer echoes a congestion mark: RFC 3168 §6.1.2';
  */
 export function synFlags(tcb: Tcb, passive: boolean, again: boolean): number {
   if (passive) return tcb.ecnOk ? ECE : 0;
-  tcb.ecnAsked = !again && (tcb.host.config.ecn === 'on' || tcb.congestion.needsEcn === true);
-  return tcb.ecnAsked ? ECE | CWR : 0;
+  const asks = !again && (tcb.host.config.ecn === 'on' || tcb.congestion.needsEcn === true);
+  if (asks) tcb.ecnAsked = true;
+  else tcb.ecnWithdrawn = true;
+  return asks ? ECE | CWR : 0;
 }
 
 /** The peer's SYN or SYN,ACK agrees on ECN or does not (RFC 3168 §6.1.1). */
@@ -29,7 +31,6 @@ export function takeSynFlags(tcb: Tcb, syn: Segment): void {
     return;
   }
   const willing = tcb.host.config.ecn !== 'off' || tcb.congestion.needsEcn === true;
-  // One that has sent a SYN without asking must not go on as if it had.
   tcb.ecnOk = bits === (ECE | CWR) && willing && (tcb.passive || tcb.ecnAsked);
 }
 
@@ -71,9 +72,11 @@ export function echoFlags(tcb: Tcb, flags: number): number {
 
 /**
  * Makes new text ECN-capable, and has the first of it after a window was lowered say so. Not for
- * retransmissions and window probes (§6.1.5, §6.1.6).
+ * retransmissions and window probes (§6.1.5, §6.1.6), nor after a SYN that did not ask, although marks
+ * of a peer that has heard the first one are still echoed (§6.1.1).
  */
 export function markText(tcb: Tcb, segment: Segment): void {
+  if (tcb.ecnWithdrawn) return;
   segment.tos |= ECT_0;
   if (!tcb.cwrPending) return;
   tcb.cwrPending = false;

@@ -25,7 +25,7 @@ export const enum SlowStart {
 export class HyStart {
   phase: SlowStart = SlowStart.STANDARD;
   /** {@link CongestionState.bytesAcked} at which the round ends: windowEnd. */
-  #roundEnd = -1;
+  #roundEnd = -0;
   #lastMinRtt = Infinity;
   #minRtt = Infinity;
   #samples = 0;
@@ -61,7 +61,7 @@ export class HyStart {
 
   /** True: it was the last of conservative slow start. */
   #startRound(state: CongestionState): boolean {
-    const first = this.#roundEnd < 0;
+    const first = this.#roundEnd === 0;
     this.#roundEnd = state.bytesAcked + state.flight;
     this.#lastMinRtt = this.#minRtt;
     this.#minRtt = Infinity;

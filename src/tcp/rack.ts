@@ -113,7 +113,9 @@ export function detectLossByTime(tcb: Tcb, sample: RateSample, now: number): num
 /** §6.3: after a timeout only what is old enough is lost; the rest may still be acknowledged. */
 export function markLostByTimeout(tcb: Tcb, sample: RateSample, now: number): void {
   const { sent } = tcb;
-  const allowed = tcb.rackRtt + reorderWindow(tcb) - now;
+  // Before the first arrival there is only the round trip of the handshake.
+  const rtt = tcb.rackRtt > 0 ? tcb.rackRtt : tcb.srtt;
+  const allowed = rtt + reorderWindow(tcb) - now;
   for (let row = 0; row < sent.length; row++) {
     if (row === 0 || sent.sentAt(row) + allowed <= 0) markLost(tcb, row, sample);
   }

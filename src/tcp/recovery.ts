@@ -66,6 +66,7 @@ export function onAck(
 ): void {
   const { cwnd, ssthresh, recovery } = tcb;
   if (acked > 0) follow(tcb);
+  adaptReorderWindow(tcb, sample);
   let wait = 0;
   if (takeBack(tcb, segment, sample, acked, duplicate, now)) {
     sampled(tcb, sample, now);
@@ -151,7 +152,6 @@ function detectLoss(tcb: Tcb, sample: RateSample, now: number): number {
     if (tcb.recovery !== Recovery.LOSS) detectLossByOctets(tcb, sample);
     return 0;
   }
-  adaptReorderWindow(tcb, sample);
   const { sent } = tcb;
   // Nothing was sent again, and nothing arrived out of order: nothing can be lost.
   if (sent.sacked === 0 && tcb.highRxt === tcb.sndUna) return 0;

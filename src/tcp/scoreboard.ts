@@ -86,7 +86,10 @@ function markSacked(
   const { sent } = tcb;
   let row = sent.find(left);
   if (row < sent.length && lt(sent.start(row), left)) {
-    if ((sent.flags(row) & Sent.SACKED) === 0 && !sent.splitForSack(row, left)) refused(tcb);
+    const cut = add(sent.start(row), wholeSegments(tcb, row, left, tcb.sndMss - 1));
+    if ((sent.flags(row) & Sent.SACKED) === 0 && lt(cut, sent.end(row))) {
+      if (!sent.splitForSack(row, cut)) refused(tcb);
+    }
     row++;
   }
   while (row < sent.length && lt(sent.start(row), right)) {
@@ -107,16 +110,29 @@ function markSacked(
   }
 }
 
+/**
+ * Octets from the start of the row to `edge`, in whole segments; `round`: MSS - 1 to round up. A block
+ * that ends within a segment is not believed there: honest ones do not, and others would cut what is
+ * outstanding into crumbs, each to be sent again in a packet of its own (CVE-2019-11479).
+ */
+function wholeSegments(tcb: Tcb, row: number, edge: Seq, round: number): number {
+  const octets = diff(edge, tcb.sent.start(row)) + round;
+  return octets - (octets % tcb.sndMss);
+}
+
 /** The block ends within the row: its front joins a SACKed row before it, or becomes one. */
 function markFront(
   tcb: Tcb,
   row: number,
-  right: Seq,
+  edge: Seq,
   sample: RateSample,
   segment: Segment,
   now: number,
 ): void {
   const { sent } = tcb;
+  const octets = wholeSegments(tcb, row, edge, 0);
+  if (octets === 0) return;
+  const right = add(sent.start(row), octets);
   if (row > 0 && (sent.flags(row - 1) & Sent.SACKED) !== 0) {
     arrived(tcb, row, right, sample, segment, now);
     sent.giveToPrevious(row, right);

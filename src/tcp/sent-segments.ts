@@ -54,6 +54,8 @@ export interface SendState {
   readonly appLimited: number;
   /** C.lost: bytes. */
   readonly lostTotal: number;
+  /** Full segments are so long, so that what follows one that is short gets a row of its own. */
+  readonly sndMss: number;
 }
 
 /**
@@ -61,7 +63,7 @@ export interface SendState {
  * how often, and what has become of it.
  *
  * A row stands for octets that share a fate so far: a burst of up to 64 KiB that was sent at one time,
- * however many segments it is cut into. So a transfer without loss costs a row per burst, and an ACK
+ * however many segments it is cut into; all but the last of these are full. So a transfer without loss costs a row per burst, and an ACK
  * costs the rows that it covers. Where a SACK block, a retransmission or a mark ends within a row, the
  * row is cut in two there; neighbours that are both SACKed become one again. A row that is cut leaves
  * both parts with the time at which it was sent, and RACK breaks the tie by sequence number, so that
@@ -318,6 +320,7 @@ export class SentSegments {
     const flags = words[word + FLAGS]!;
     const size = (end - words[word + START]!) | 0;
     if (size > MAX_ROW_BYTES || (flags & ~Sent.APP_LIMITED) !== 0) return false;
+    if (((words[word + END]! - words[word + START]!) | 0) % state.sndMss !== 0) return false;
     if (since !== 0) return this.length >= COARSE_ROWS && since <= coarse;
     const limited = state.appLimited !== 0;
     return doubles[at + DELIVERED]! === state.delivered && limited === (flags !== 0);

@@ -291,8 +291,9 @@ export class Tcb {
   pacingRate = -0;
   pacedUntil = -0;
 
-  /** Our SYN asked for ECN; both ends do it (RFC 3168 §6.1.1). */
+  /** A SYN of ours asked for ECN; one did not; both ends do it (RFC 3168 §6.1.1). */
   ecnAsked = false;
+  ecnWithdrawn = false;
   ecnOk = false;
   /** The peer's packets were ECN-capable. */
   ecnSeen = false;

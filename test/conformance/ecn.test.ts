@@ -80,6 +80,9 @@ describe('ECN handshake (RFC 3168 §6.1.1)', () => {
       p.expect('.');
       p.user.write('text');
       p.expect('.', { len: 4, tos: 0 });
+      // The peer has the first SYN, and may mean it.
+      p.send('.', { data: 'a', tos: CE });
+      p.expect('.E', { ack: 2 });
     },
   );
 

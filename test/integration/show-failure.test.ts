@@ -17,7 +17,7 @@ it('shows what passed between the kernel and tuntcp serve', {
       const text = run.about(name);
       expect(text).toMatch(/^seed \d+; again: TUNTCP_SEED=/m);
       expect(text).toMatch(/^\$ nc .+ \((?:exit 0|still runs)\)\n {4}hello$/m);
-      expect(text).toMatch(/^ +0\.000 ms +\|-+ SYN seq=0 .+->\|$/m);
+      expect(text).toMatch(/^ +0\.000 ms +\(SYN_SENT\) \|-+ SYN seq=0 .+->\|/m);
       expect(text).toMatch(/^[\d:.]+ IP 10\.7\.0\.1\.\d+ > 10\.7\.0\.2\.7: Flags \[S\], seq/m);
       const path = /^wrote (.+\.pcapng): open with wireshark/m.exec(text)![1]!;
       const packets = [...readCapture(readFileSync(path))];

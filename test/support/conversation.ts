@@ -11,7 +11,7 @@ import type { Trace } from '../../src/tcp/trace.js';
 import { parseAddress } from '../../src/wire/ipv4.js';
 import { AimedRuntime } from './aimed-runtime.js';
 import { checkHost, WindowWatch } from './invariants.js';
-import { laddersOf, recorderOf } from './ladders.js';
+import { laddersBetween, recorderOf } from './ladders.js';
 import { describe as describePacket, type Packet, readTcp } from './packet.js';
 import { attempt, type Exhibit, showOnFailure } from './show-failure.js';
 import { StateTrace } from './state-trace.js';
@@ -204,7 +204,7 @@ export class Conversation implements Exhibit {
   }
 
   ladders(): string[] {
-    return laddersOf(this.#recorders);
+    return laddersBetween(this.#recorders.a, this.#recorders.b);
   }
 
   capture(): Uint8Array {

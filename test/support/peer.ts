@@ -267,7 +267,7 @@ export class Peer implements Exhibit {
   }
 
   ladders(): string[] {
-    return laddersOf({ 'the host': this.#recorder });
+    return laddersOf('the host', this.#recorder);
   }
 
   capture(): Uint8Array {

@@ -74,6 +74,30 @@ describe('tuntcp capture', () => {
     });
   });
 
+  it('draws conversations, one to a picture', async () => {
+    recordTwo();
+    const { code, out } = await run('capture', '--ladder', '-r', path);
+    expect(code).toBe(0);
+    expect(out).toMatch(/10\.7\.0\.2:40000 +10\.7\.0\.1:80\n/);
+    expect(out).toMatch(/\n\n +10\.7\.0\.2:40000 +10\.7\.0\.1:81\n/);
+    expect(out).toContain('RST seq=0 (dropped: tcpBadRst)');
+    expect((await run('capture', '--mermaid', '-r', path, 'syn')).out).toMatch(
+      /^sequenceDiagram\n/,
+    );
+    expect((await run('capture', '--svg', '-r', path, 'port 81')).out).toMatch(
+      /^<svg [\s\S]*<\/svg>\n$/,
+    );
+    expect(await run('capture', '--svg', '-r', path)).toMatchObject({
+      code: 1,
+      out: '',
+      err:
+        'tuntcp capture: --svg draws one conversation of 2; FILTER for the first: ' +
+        "'host 10.7.0.2 and port 40000 and port 80'\n",
+    });
+    expect((await run('capture', '--ladder', '-r', path, 'port 9')).code).toBe(1);
+    expect((await run('capture', '--ladder', '--svg', '-r', path)).code).toBe(2);
+  });
+
   it('says what is wrong', async () => {
     const none = await run('capture');
     expect(none.code).toBe(1);

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { LadderLine, SegmentLine } from '../../../src/stack/conversation.js';
 import { LadderPrinter, renderLadder, renderLadderHtml } from '../../../src/stack/ladder.js';
+import type { LadderLine, SegmentLine } from '../../../src/stack/ladder-line.js';
 import { Recorder } from '../../../src/stack/recorder.js';
+import { RTO } from '../../../src/tcp/retransmit-cause.js';
 import { State } from '../../../src/tcp/state.js';
+import { Drop } from '../../../src/wire/drop-reason.js';
 import { ACK, FIN, PSH, RST, SYN } from '../../../src/wire/segment.js';
-import { connection, segment } from './segments.js';
+import { connection, segment, tcb } from './segments.js';
 
 const THEIRS = 0xfffffff0; // crosses 2^32 within the first bytes
 const OURS = 7_000_000;
@@ -162,8 +164,8 @@ describe('Recorder', () => {
     expect(lines[8]).toEqual({ kind: 'gap', segments: 985, length: 98_500 });
     expect(lines.at(-1)).toMatchObject({ seq: 99_901, time: 1000 });
     const text = renderLadder(recorder.find('10.7.0.1', 53122, 80)!);
-    expect(text).toContain('... 993 segments, 99 kB ...');
-    expect(text.split('\n').length).toBeLessThan(14);
+    expect(text).toContain('... 992 segments, 99 kB ...');
+    expect(text.split('\n').length).toBeLessThan(16);
   });
 
   it('forgets the connection that was quiet for longest', () => {
@@ -237,6 +239,98 @@ describe('Recorder', () => {
     expect(renderLadder(recorder.find('10.7.0.1', 53122, 80)!)).toContain('len=100 (again) win');
   });
 
+  it('says why a segment was sent again, and which timer made us', () => {
+    const recorder = new Recorder();
+    const at = tcb(1, State.ESTABLISHED);
+    const data = segment(false, { flags: ACK, seq: 0, ack: 1, len: 100 });
+    recorder.sent(data, at, 0);
+    recorder.timer(at, 'retransmit', 'armed', 150, 'data', 0);
+    recorder.timer(at, 'retransmit', 'armed', 201, 'moved', 1);
+    recorder.timer(at, 'retransmit', 'fired', 201, 'no ACK', 202);
+    recorder.retransmits(at, RTO);
+    recorder.sent(data, at, 202);
+    recorder.timer(at, 'retransmit', 'armed', 400, 'again', 202);
+    recorder.received(segment(true, { flags: ACK, seq: 1, ack: 100 }), at, 220);
+    recorder.timer(at, 'retransmit', 'cancelled', 400, 'all is acknowledged', 220);
+    recorder.sent(segment(false, { flags: ACK, seq: 100, ack: 1 }), at, 230);
+    const lines = recorder.linesOf(1);
+    expect(lines.map((line) => line.kind)).toEqual([
+      'segment',
+      'timer',
+      'segment',
+      'segment',
+      'segment',
+    ]);
+    expect(lines[1]).toEqual({ kind: 'timer', time: 202, timer: 'retransmit', after: 201 });
+    expect(lines[2]).toMatchObject({ retransmission: true, cause: RTO });
+    expect(lines[4]).toMatchObject({ retransmission: false, cause: null });
+  });
+
+  it('says how long an ACK was held, why it was sent, and what was dropped', () => {
+    const recorder = new Recorder();
+    const at = tcb(1, State.ESTABLISHED);
+    const got = segment(true, { flags: ACK, seq: 1, ack: 1, len: 10 });
+    recorder.received(got, at, 0);
+    recorder.timer(at, 'delayedAck', 'armed', 40, 'one segment', 0);
+    recorder.timer(at, 'delayedAck', 'fired', 40, 'one segment', 40);
+    recorder.acknowledges(at, 'held long enough');
+    recorder.sent(segment(false, { flags: ACK, seq: 1, ack: 11 }), at, 40);
+    recorder.received(got, at, 50);
+    recorder.dropped(got, at, Drop.TCP_UNACCEPTABLE_SEQ);
+    recorder.sent(segment(false, { flags: ACK, seq: 1, ack: 11 }), at, 50);
+    expect(recorder.linesOf(1)).toMatchObject([
+      { dropped: null, retransmission: false },
+      { held: 40, why: 'held long enough' },
+      { dropped: 'tcpUnacceptableSeq', retransmission: true },
+      { held: null, why: null },
+    ]);
+  });
+
+  it('forgets why with the connection', () => {
+    const recorder = new Recorder({ connections: 2 });
+    const first = tcb(1, State.ESTABLISHED);
+    recorder.sent(segment(false, { flags: ACK, seq: 0, ack: 1, len: 9 }), first, 0);
+    recorder.timer(first, 'persist', 'armed', 5, 'shut', 0);
+    recorder.timer(first, 'persist', 'fired', 5, 'shut', 5);
+    recorder.retransmits(first, RTO);
+    for (const id of [2, 3]) {
+      const ends = { peerPort: id };
+      const fields = { ...ends, flags: ACK, seq: 0, ack: 1, len: 9 };
+      recorder.sent(segment(false, fields), connection(id, State.ESTABLISHED, ends), 6);
+      expect(recorder.linesOf(id)).toMatchObject([{ kind: 'segment', cause: null }]);
+    }
+  });
+
+  it('keeps all of what there is room for, far beyond what it starts with', () => {
+    const recorder = new Recorder({ segments: 300 });
+    const at = connection(1, State.ESTABLISHED);
+    for (let i = 0; i < 300; i++) {
+      recorder.received(segment(true, { flags: ACK, seq: i, ack: 1, len: 1 }), at, i);
+    }
+    expect(segments(recorder.linesOf(1)).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 300 }, (_, i) => i),
+    );
+  });
+
+  it('takes what comes late for sent again only if it is not merely overtaken', () => {
+    const recorder = new Recorder();
+    const at = connection(1, State.ESTABLISHED);
+    const got = (seq: number, now: number) =>
+      recorder.received(segment(true, { flags: ACK, seq, ack: 1, len: 100 }), at, now);
+    got(0, 0);
+    got(300, 10);
+    got(200, 11);
+    got(100, 20);
+    got(300, 20);
+    expect(segments(recorder.linesOf(1)).map((line) => line.retransmission)).toEqual([
+      false,
+      false,
+      false,
+      true,
+      true,
+    ]);
+  });
+
   it('gives each line to its listener once, complete with its transitions', () => {
     const heard: LadderLine[] = [];
     const tasks: (() => void)[] = [];
@@ -289,7 +383,7 @@ describe('LadderPrinter', () => {
     const recorder = new Recorder();
     conversation(recorder);
     const one = recorder.find('10.7.0.1', 53122, 80)!;
-    expect(renderLadder(one, { colour: true })).toContain('\x1b[33mLISTEN -> SYN_RECEIVED\x1b[0m');
+    expect(renderLadder(one, { colour: true })).toContain('\x1b[33m SYN_RECEIVED\x1b[0m');
     expect(renderLadder(one)).not.toContain('\x1b');
   });
 

@@ -1,6 +1,6 @@
 import { seq } from '../../../src/base/seq.js';
 import type { State } from '../../../src/tcp/state.js';
-import type { Traced } from '../../../src/tcp/trace.js';
+import type { Traced, TracedTcb } from '../../../src/tcp/trace.js';
 import {
   OPT_MSS,
   OPT_SACK,
@@ -60,4 +60,11 @@ export function segment(fromPeer: boolean, fields: Fields): Segment {
 export function connection(id: number, state: State, ends: Ends = {}): Traced {
   const { peerPort: remotePort = 53122, herePort: localPort = 80 } = ends;
   return { id, state, localAddr: HERE, localPort, remoteAddr: PEER, remotePort };
+}
+
+/** A connection that has a TCB, whose numbers nobody asks for. */
+export function tcb(id: number, state: State, ends: Ends = {}): TracedTcb {
+  const numbers = { iss: 0, irs: 0, sndUna: 0, sndNxt: 0, sndWnd: 0, rcvNxt: 0, flight: 0 };
+  const sending = { cwnd: 0, ssthresh: 0, srtt: 0, rttvar: 0, rto: 0 };
+  return { ...connection(id, state, ends), ...numbers, ...sending };
 }

@@ -9,6 +9,7 @@ const STATE: SendState = {
   firstSentAt: 0,
   appLimited: 0,
   lostTotal: 0,
+  sndMss: 1,
 };
 
 function rowsOf(sent: SentSegments): [number, number, number][] {
@@ -25,6 +26,15 @@ describe('what is outstanding', () => {
     ]);
     sent.append(seq(100_000), seq(101_000), STATE, 0, 0, 8);
     expect(sent.length).toBe(3);
+  });
+
+  test('what follows a short segment has a row of its own', () => {
+    const sent = new SentSegments();
+    const state = { ...STATE, sndMss: 1_000 };
+    sent.append(seq(0), seq(2_000), state, 0, 0, 0);
+    sent.append(seq(2_000), seq(2_500), state, 0, 0, 0);
+    sent.append(seq(2_500), seq(3_500), state, 0, 0, 0);
+    expect(rowsOf(sent).map(([start]) => start)).toEqual([0, 2_500]);
   });
 
   test('an ACK takes rows off the front, and a part of one', () => {
