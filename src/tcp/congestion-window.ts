@@ -19,6 +19,7 @@ const SAMPLING_PERIOD = 1_000;
 /** The handshake is complete, or the user has chosen another control. */
 export function startCongestionControl(tcb: Tcb, now: number): void {
   tcb.pacingRate = 0;
+  tcb.validatedAt = now;
   tcb.congestion.init?.(tcb, now);
   setPacingRate(tcb);
 }
@@ -97,7 +98,10 @@ export function noteLost(tcb: Tcb, row: number, size: number): void {
 /** A loss begins recovery: ssthresh falls, unless a mark has lowered it for this window already. */
 export function reduceForLoss(tcb: Tcb, now: number): void {
   noteUnvalidatedLoss(tcb);
-  if (!tcb.inCwr) tcb.congestion.onLoss(tcb, validatedFlight(tcb), now);
+  const { congestion } = tcb;
+  if (!tcb.inCwr || congestion.ownsWindow === true) {
+    congestion.onLoss(tcb, validatedFlight(tcb), now);
+  }
   forgetPipeAck(tcb);
   startCwr(tcb);
 }
@@ -127,7 +131,8 @@ function validatedFlight(tcb: Tcb): number {
  * half for each that it was not in use (RFC 7661 §4.4.3).
  */
 export function restartWindow(tcb: Tcb, now: number): void {
-  if (tcb.sentAt > 0 && tcb.bytesSent > 0) {
+  // A single ACK may be for all of a flight, with the next one waiting for it: that is no pause.
+  if (tcb.bytesSent > 0 && tcb.appLimited !== 0) {
     tcb.congestion.onIdleRestart?.(tcb, now - tcb.sentAt, now);
     expireWindow(tcb, now);
   }

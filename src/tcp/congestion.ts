@@ -116,7 +116,8 @@ export interface CongestionControl {
   onRecovered?(state: CongestionState, now: number): void;
   /** The loss or timeout was none: cwnd and ssthresh have been set to what they were before. */
   onUndo?(state: CongestionState, now: number): void;
-  /** Something is sent after `idle` ms in which nothing was outstanding. */
+  /** Something is sent with nothing outstanding, because the application had paused: `idle` ms after
+   * what was sent last. */
   onIdleRestart?(state: CongestionState, idle: number, now: number): void;
   /** What `ss -i` adds, as `bbr:(bw:..,mrtt:..)`, and what {@link ConnectionInfo} has; plain JSON. */
   info?(state: CongestionState): Readonly<Record<string, number | string>>;
