@@ -2,11 +2,17 @@ import type { Conversation } from '../stack/conversation.js';
 import { LadderPrinter, wantsColour } from '../stack/ladder.js';
 import type { LadderLine } from '../stack/ladder-line.js';
 import { Recorder } from '../stack/recorder.js';
-import type { Terminal } from './io.js';
+
+/** A terminal, or what stands for one. */
+interface LiveOutput {
+  readonly isTTY?: boolean;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
 
 /** A recorder that prints every conversation while it happens; `finish` prints what is left. */
 export function liveRecorder(
-  to: Terminal,
+  to: LiveOutput,
   env: NodeJS.ProcessEnv,
 ): { recorder: Recorder; finish(): void } {
   const printer = new LadderPrinter((text) => to.write(text), {
@@ -22,7 +28,7 @@ export function liveRecorder(
 }
 
 /** A recorder that writes every segment and change of state as one JSON object per line. */
-export function jsonRecorder(to: Terminal): { recorder: Recorder; finish(): void } {
+export function jsonRecorder(to: LiveOutput): { recorder: Recorder; finish(): void } {
   const onLine = (line: LadderLine, at: Conversation) => {
     const { localAddress, localPort, remoteAddress, remotePort } = at;
     const { kind, ...rest } = line;

@@ -18,6 +18,7 @@ import { questionsTo, streamsOf } from './control/questions.js';
 import { openControl, refuseSecond } from './control/stacks.js';
 import type { Io } from './io.js';
 import { jsonRecorder, liveRecorder } from './live.js';
+import { LossyOutput } from './lossy-output.js';
 import { startMetricsServer } from './metrics-server.js';
 import type { RunningServices, ServiceOptions } from './services.js';
 import { startServices } from './services.js';
@@ -67,7 +68,8 @@ async function run(argv: string[], io: Io): Promise<number> {
   const dir = values.dir === undefined ? null : directory(values.dir);
   if (values.device !== undefined) await refuseSecond(io.env, values.device);
   const capture = startCapture(io, values);
-  const { recorder, finish } = recorderFor(io, values);
+  const output = outputOf(io, values.json);
+  const { recorder, finish } = recorderFor(output, io.env, values);
   const stop = new StopRequests(io);
   try {
     const device = await io.platform.openDevice({ name: values.device, ...settings });
@@ -75,18 +77,18 @@ async function run(argv: string[], io: Io): Promise<number> {
     const link = new WatchedLink(captured);
     try {
       const host = await io.platform.host(link, settings.address, recorder);
-      const watch = values.verbose ? watcher(io, values.json) : undefined;
+      const watch = values.verbose ? watcher(output, values.json) : undefined;
       const services = await startServices(host.net, { recorder, dir, httpPort, watch });
       const views = await openViews(io, host.view, captured, settings, metricsPort);
-      announce(io, values.json, link.name, settings, services);
+      announce(output, values.json, link.name, settings, services);
       try {
         const reason = await Promise.race([stop.first, link.lost]);
         services.close();
-        if (values.json) write(io, { event: 'stopping', reason });
+        if (values.json) write(output, { event: 'stopping', reason });
         const impatient = stop.second.then(() => 130);
         const code = await Promise.race([closeHost(host, link).then(() => 0), impatient]);
         finish();
-        if (values.json) write(io, { event: 'stopped', code });
+        if (values.json) write(output, { event: 'stopped', code });
         return code;
       } finally {
         // Whoever captures or traces sees the end of the connections too.
@@ -98,7 +100,15 @@ async function run(argv: string[], io: Io): Promise<number> {
     }
   } finally {
     stop.release();
+    await output.end();
   }
+}
+
+/** A reader that has stopped, or a terminal after Ctrl-S, costs lines and not the stack its time. */
+function outputOf(io: Io, json: boolean): LossyOutput {
+  return new LossyOutput(io.stdout, (lost) =>
+    json ? JSON.stringify({ event: 'lost', lines: lost }) : `[${lost} lines lost]`,
+  );
 }
 
 /** The ways to look in from outside: the control socket, and metrics by http. */
@@ -131,13 +141,17 @@ async function openViews(
   };
 }
 
-function recorderFor(io: Io, values: { ladder: boolean; json: boolean }) {
+function recorderFor(
+  to: LossyOutput,
+  env: NodeJS.ProcessEnv,
+  values: { ladder: boolean; json: boolean },
+) {
   if (!values.ladder) return { recorder: new Recorder(), finish: () => {} };
-  return values.json ? jsonRecorder(io.stdout) : liveRecorder(io.stdout, io.env);
+  return values.json ? jsonRecorder(to) : liveRecorder(to, env);
 }
 
 function announce(
-  io: Io,
+  output: LossyOutput,
   json: boolean,
   device: string,
   settings: { hostAddress: string; address: string },
@@ -146,7 +160,7 @@ function announce(
   const host = bare(settings.hostAddress);
   const address = bare(settings.address);
   if (json) {
-    write(io, { event: 'ready', device, host, address, ports });
+    write(output, { event: 'ready', device, host, address, ports });
     return;
   }
   const http = `http://${address}${ports.http === 80 ? '' : `:${ports.http}`}`;
@@ -158,19 +172,19 @@ function announce(
   ] as const;
   const width = Math.max(...commands.map(([command]) => command.length));
   const lines = commands.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`.trimEnd());
-  io.stdout.write(`${device} is up: the kernel is ${host}, tuntcp is ${address}. Ctrl-C ends it.
+  output.write(`${device} is up: the kernel is ${host}, tuntcp is ${address}. Ctrl-C ends it.
 Try, in another terminal:
 ${lines.join('\n')}
 `);
 }
 
-function watcher(io: Io, json: boolean): NonNullable<ServiceOptions['watch']> {
+function watcher(output: LossyOutput, json: boolean): NonNullable<ServiceOptions['watch']> {
   return (event, service, { remoteAddress, remotePort }) => {
-    if (json) write(io, { event, service, remoteAddress, remotePort });
-    else io.stdout.write(`${service}: ${remoteAddress}:${remotePort} ${event}\n`);
+    if (json) write(output, { event, service, remoteAddress, remotePort });
+    else output.write(`${service}: ${remoteAddress}:${remotePort} ${event}\n`);
   };
 }
 
-function write(io: Io, object: unknown): void {
-  io.stdout.write(`${JSON.stringify(object)}\n`);
+function write(output: LossyOutput, object: unknown): void {
+  output.write(`${JSON.stringify(object)}\n`);
 }
