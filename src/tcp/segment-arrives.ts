@@ -1,10 +1,9 @@
-import { add, diff, gt, leq, lt, max } from '../base/seq.js';
+import { add, diff, gt, leq, lt } from '../base/seq.js';
 import { Drop } from '../wire/drop-reason.js';
 import {
   ACK,
   ECE,
   FIN,
-  OPT_SACK,
   OPT_TIMESTAMPS,
   RST,
   type Segment,
@@ -12,9 +11,9 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
+import { takeAcknowledgment } from './acknowledgment.js';
 import { close } from './calls.js';
 import { startCongestionControl } from './congestion-window.js';
-import { beginSample, endSample, type RateSample } from './delivery-rate.js';
 import { onEcnEcho, takeMarks, takeSynAgain } from './ecn.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
@@ -26,14 +25,12 @@ import {
   receiveFin,
   receiveText,
 } from './receiver.js';
-import { onAck, retransmitAll, retransmitSyn } from './recovery.js';
+import { retransmitAll, retransmitSyn } from './recovery.js';
 import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN, WINDOW_OPENED } from './retransmit-cause.js';
 import { noteMinRtt, rttSample, setRto } from './rtt.js';
-import { takeAcknowledged, takeSack } from './scoreboard.js';
 import { State, transition, unreachable } from './state.js';
-import { Event, LossDetection, type Tcb } from './tcb.js';
+import { Event, type Tcb } from './tcb.js';
 import { armFinWait2, armKeepAlive, armRetransmit, stopRetransmit } from './timers.js';
-import { timestamp } from './timestamp.js';
 
 /** RFC 7323 §5.5: a TS.Recent older than this is no longer trusted. ms. */
 const PAWS_TRUST = 24 * 86_400_000;
@@ -285,10 +282,8 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     return Drop.TCP_BAD_ACK;
   }
   const { flight } = tcb;
-  const acked = Math.max(diff(segment.ack, tcb.sndUna), 0);
-  const duplicate = acked === 0 && isDuplicateAck(tcb, segment);
-  const sacks = (segment.options & OPT_SACK) !== 0 && tcb.lossDetection !== LossDetection.NEWRENO;
-  if (acked > 0 || duplicate || sacks) acknowledge(tcb, segment, acked, duplicate, sacks, now);
+  if (tcb.synOutstanding && gt(segment.ack, tcb.sndUna)) establishedClosing(tcb);
+  takeAcknowledgment(tcb, segment, now);
   if (tcb.ecnOk && (segment.flags & ECE) !== 0) onEcnEcho(tcb, flight, now);
   updateSendWindow(tcb, segment, now);
   return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
@@ -425,91 +420,6 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
 function establishedClosing(tcb: Tcb): void {
   tcb.events |= Event.ESTABLISHED;
   receiveEarlyText(tcb);
-}
-
-/**
- * SND.UNA =< SEG.ACK =< SND.NXT: takes what is acknowledged, cumulatively or by SACK, off what is
- * outstanding, and gives loss recovery and congestion control the news.
- */
-function acknowledge(
-  tcb: Tcb,
-  segment: Segment,
-  acked: number,
-  duplicate: boolean,
-  sacks: boolean,
-  now: number,
-): void {
-  const { rateSample: sample } = tcb.host;
-  beginSample(tcb, sample);
-  if (acked > 0) {
-    if (tcb.synOutstanding) establishedClosing(tcb);
-    tcb.sndUna = segment.ack;
-    dropAcknowledged(tcb);
-    takeAcknowledged(tcb, sample, segment, now);
-  }
-  if (sacks) takeSack(tcb, sample, segment, now);
-  sampleRtt(tcb, sample, segment, acked, now);
-  endSample(tcb, sample);
-  sample.acked = acked;
-  sample.marked = (segment.flags & ECE) !== 0 ? acked : 0;
-  if (acked > 0) {
-    tcb.retransmits = 0;
-    tcb.waitingSince = now;
-    tcb.softError = null;
-    tcb.shortEnd = max(tcb.shortEnd, tcb.sndUna);
-  }
-  onAck(tcb, segment, sample, acked, duplicate, now);
-}
-
-/** Octets below SND.UNA leave the send buffer. */
-function dropAcknowledged(tcb: Tcb): void {
-  const bytes = Math.min(diff(tcb.sndUna, tcb.sendStart), tcb.sendBuffer.length);
-  if (bytes <= 0) return;
-  tcb.sendBuffer.drop(bytes);
-  tcb.sendStart = add(tcb.sendStart, bytes);
-  tcb.bytesAcked += bytes;
-  // A quarter of the buffer at a time, so that a writer is not woken for every ACK.
-  if (tcb.writeBlocked && 4 * tcb.sendBuffer.free >= tcb.sendBuffer.limit) {
-    tcb.events |= Event.WRITABLE;
-  }
-}
-
-/**
- * RFC 6298 §3: a sample per round trip, of what was sent once (Karn), or else the echoed timestamp
- * (RFC 7323 §4).
- */
-function sampleRtt(
-  tcb: Tcb,
-  sample: RateSample,
-  segment: Segment,
-  acked: number,
-  now: number,
-): void {
-  if (sample.rtt >= 0) noteMinRtt(tcb, sample.rtt, now);
-  if (sample.longestRtt >= 0) {
-    if (now - tcb.rttTakenAt >= tcb.srtt) rttSample(tcb, sample.longestRtt, now);
-  } else if (acked === 0) {
-    return;
-  } else if (tcb.timestampsOk && segment.tsEcr !== 0) {
-    const elapsed = (timestamp(tcb, now) - segment.tsEcr) | 0;
-    if (elapsed >= 0) rttSample(tcb, elapsed, now);
-  } else if (tcb.retransmits > 0) {
-    return;
-  }
-  // RFC 6298 §5.7: an estimate that was backed off is collapsed once new data is acknowledged.
-  setRto(tcb);
-}
-
-/** The five conditions of RFC 5681 §2. */
-function isDuplicateAck(tcb: Tcb, segment: Segment): boolean {
-  return (
-    tcb.flight > 0 &&
-    segment.length === 0 &&
-    (segment.flags & (SYN | FIN)) === 0 &&
-    segment.ack === tcb.sndUna &&
-    segment.wnd << tcb.sndWindowShift === tcb.sndWnd &&
-    !tcb.persisting
-  );
 }
 
 /** SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. */
