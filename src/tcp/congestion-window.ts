@@ -71,9 +71,17 @@ export function undone(tcb: Tcb, now: number): void {
 /** After all else that the ACK has changed. */
 export function setPacingRate(tcb: Tcb): void {
   if (tcb.congestion.paces === true) return;
-  // RFC 7661 §4.4.2: a window that is not validated does not go out in one burst.
-  const wanted = tcb.host.config.pacing || !isValidated(tcb);
+  const { config } = tcb.host;
+  const wanted = config.pacing || mayBurst(tcb, config.initialWindow * tcb.sndMss);
   tcb.pacingRate = wanted ? windowRate(tcb) : 0;
+}
+
+/**
+ * RFC 7661 §4.4.2: a window that is not validated does not go out in one burst, but for the
+ * `initial` bytes that any connection may begin with.
+ */
+function mayBurst(tcb: Tcb, initial: number): boolean {
+  return tcb.pipeAck >= 0 && tcb.cwnd > 2 * Math.max(tcb.pipeAck, tcb.flight) + initial;
 }
 
 /** Filled again for each loss. */
