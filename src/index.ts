@@ -7,6 +7,16 @@ export { CaptureRing } from './link/capture-ring.js';
 export type { CaptureSink } from './link/capture-sink.js';
 export type { DuplexLinkOptions } from './link/duplex.js';
 export { DuplexLink, duplexLink } from './link/duplex.js';
+export type { FaultChange, FaultsOptions } from './link/faults.js';
+export { FaultsLink, faultsLink } from './link/faults.js';
+export type { FaultReason, PathCounters } from './link/faults-counters.js';
+export type {
+  BottleneckQueue,
+  GilbertElliott,
+  PathFaults,
+  Reordering,
+} from './link/faults-options.js';
+export type { FaultAction, FaultDirection, FaultPacket, FaultRule } from './link/faults-rules.js';
 export type { Link, LinkReceiver } from './link/link.js';
 export type { MemoryPairOptions } from './link/memory.js';
 export { loopbackLink, MemoryLink, memoryPair } from './link/memory.js';

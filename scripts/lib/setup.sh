@@ -112,6 +112,19 @@ setup_dist() {
   mkdir -p dist && touch dist/.built
 }
 
+# The simulations of test/sim, and src/ with them, as JavaScript in dist-sim/.
+setup_simulations() {
+  if [ -f dist-sim/.built ] && [ -z "$(find src test/sim test/support tsconfig.json \
+    node_modules/.package-lock.json -newer dist-sim/.built -print | head -n 1)" ]; then
+    return 0
+  fi
+  setup_say 'compiling the simulations'
+  rm -rf dist-sim
+  node node_modules/typescript/bin/tsc -p test/sim >&2 ||
+    { setup_die 'the TypeScript in test/sim does not compile'; return 1; }
+  touch dist-sim/.built
+}
+
 # promtool of Debian's prometheus, unpacked into .cache/bin: installed, the package would start a server.
 setup_promtool() {
   local dir

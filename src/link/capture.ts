@@ -179,7 +179,7 @@ export class CaptureLink extends LinkWrapper {
     packet.batch = null;
     packet.bytes = batch.bytes;
     packet.direction = INBOUND;
-    this.#stamp(this.#heldTime);
+    packet.stamp(this.#epoch, this.#heldTime);
     for (let i = 0; i < batch.count; i++) {
       const drop = batch.drop[i]!;
       packet.comment = drop === Drop.NONE ? null : COMMENTS[drop]!;
@@ -197,7 +197,7 @@ export class CaptureLink extends LinkWrapper {
     packet.headroom = headroom;
     packet.direction = OUTBOUND;
     packet.comment = null;
-    this.#stamp(this.#runtime.now());
+    packet.stamp(this.#epoch, this.#runtime.now());
     for (let i = 0; i < batch.count; i++) {
       packet.index = i;
       packet.originalLength = batch.packetLength(i) - headroom;
@@ -221,13 +221,5 @@ export class CaptureLink extends LinkWrapper {
       sink.packet(packet);
       this.captured++;
     }
-  }
-
-  #stamp(now: number): void {
-    const whole = Math.floor(this.#epoch) + Math.floor(now);
-    const fraction = this.#epoch - Math.floor(this.#epoch) + (now - Math.floor(now));
-    const time = BigInt(whole) * 1_000_000n + BigInt(Math.floor(fraction * 1e6));
-    this.#packet.timeHigh = Number(time >> 32n);
-    this.#packet.timeLow = Number(time & 0xffff_ffffn);
   }
 }

@@ -8,6 +8,8 @@ import { armProbe } from './timers.js';
 
 /** TLP.max_ack_delay: by how long a peer may delay the ACK of a single segment; as on Linux. ms. */
 const MAX_ACK_DELAY = 200;
+/** On short paths what delays an ACK is neither the path nor its variation, but two busy hosts. ms. */
+const PTO_MIN = 10;
 /** Added for the granularity of timers on both sides. ms. */
 const GRANULARITY = 2;
 /** §7.2: PTO before the first sample. ms. */
@@ -34,7 +36,7 @@ export function scheduleProbe(tcb: Tcb, now: number): void {
     return;
   }
   const delayed = tcb.flight <= tcb.sndMss ? MAX_ACK_DELAY : 0;
-  armProbe(tcb, 2 * tcb.srtt + delayed + GRANULARITY, now);
+  armProbe(tcb, Math.max(2 * tcb.srtt + delayed + GRANULARITY, PTO_MIN), now);
 }
 
 /** §7.3: the conditions for a probe at the time it is due. */

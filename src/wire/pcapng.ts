@@ -75,6 +75,15 @@ export class CapturedPacket {
   length = 0;
   /** Length of the packet as it was on the link, in bytes. */
   originalLength = 0;
+
+  /** Sets the time to `now` ms on a scale whose 0 is `epoch` ms after 1970. */
+  stamp(epoch: number, now: number): void {
+    const whole = Math.floor(epoch) + Math.floor(now);
+    const fraction = epoch - Math.floor(epoch) + (now - Math.floor(now));
+    const time = BigInt(whole) * 1_000_000n + BigInt(Math.floor(fraction * 1e6));
+    this.timeHigh = Number(time >> 32n);
+    this.timeLow = Number(time & 0xffff_ffffn);
+  }
 }
 
 /** The block that a file begins with. */
