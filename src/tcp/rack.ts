@@ -16,6 +16,9 @@ export const DUP_THRESHOLD = 3;
 /** §6.2 step 4: so many recoveries keep a reordering window that D-SACK has made larger. */
 const REO_WND_PERSIST = 16;
 
+/** What is shorter is a rounding error of times with fractions, and no time to wait. ms. */
+const TIMER_STEP = 1e-3;
+
 /** §6.2, steps 2 and 3, for a row (up to `end`) that has just arrived. */
 export function noteArrival(
   tcb: Tcb,
@@ -100,7 +103,7 @@ export function detectLossByTime(tcb: Tcb, sample: RateSample, now: number): num
       continue;
     }
     const remaining = sentAt + allowed;
-    if (remaining <= 0) {
+    if (remaining < TIMER_STEP) {
       if ((flags & Sent.RETRANSMITTED) !== 0) tcb.host.counters.tcpLostRetransmits++;
       markLost(tcb, row, sample);
     } else if (remaining > wait) {
@@ -117,7 +120,7 @@ export function markLostByTimeout(tcb: Tcb, sample: RateSample, now: number): vo
   const rtt = tcb.rackRtt > 0 ? tcb.rackRtt : tcb.srtt;
   const allowed = rtt + reorderWindow(tcb) - now;
   for (let row = 0; row < sent.length; row++) {
-    if (row === 0 || sent.sentAt(row) + allowed <= 0) markLost(tcb, row, sample);
+    if (row === 0 || sent.sentAt(row) + allowed < TIMER_STEP) markLost(tcb, row, sample);
   }
 }
 
