@@ -247,6 +247,8 @@ export interface Transport {
   /** `accept` is called once per connection whose handshake is complete; it returns its handler. */
   listen(options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Listener;
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection;
+  /** Why a connection could not have this local end, or null; `port` 0 stands for any. */
+  bindError?(address: string, port: number): 'EADDRNOTAVAIL' | 'EADDRINUSE' | null;
   /** Keeps the process alive until the same number of `release()` calls. */
   hold(): void;
   release(): void;

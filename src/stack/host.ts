@@ -234,6 +234,13 @@ export class Host implements Transport {
     return this.#tcp.connect(local, port, remote, remotePort, by, handler);
   }
 
+  bindError(address: string, port: number): 'EADDRNOTAVAIL' | 'EADDRINUSE' | null {
+    const local = parseAddress(address);
+    const isOurs = local === 0 || (local !== null && this.#interfaces.isLocal(local));
+    if (local === null || !isOurs) return 'EADDRNOTAVAIL';
+    return port !== 0 && this.#tcp.listeners.conflicts(local, port) ? 'EADDRINUSE' : null;
+  }
+
   #localAddress(options: ConnectOptions, by: Interface, remote: number): number {
     const { localAddress } = options;
     if (localAddress !== undefined && localAddress !== '0.0.0.0') {
