@@ -33,8 +33,8 @@ const BURST_AT = 6;
 const LOST_BYTES = 7;
 
 const MIN_ROWS = 16;
-/** Most rows of a connection, 256 KiB of them; see {@link SentSegments}. */
-export const MAX_ROWS = 4_096;
+/** Most rows of a connection, 512 KiB of them; see {@link SentSegments}. */
+export const MAX_ROWS = 8_192;
 /** From so many rows on, bursts sent at about the same time share one. */
 const COARSE_ROWS = MAX_ROWS / 2;
 /** Only retransmission may use the last of the rows: what SACK blocks cut up must still go out. */
