@@ -218,9 +218,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
       const request = { remoteAddress, remotePort: port, localAddress, localPort };
       this.connection = this.transport.connect(request, this);
       // In the same turn, so that its SYN asks for ECN if the control needs it.
-      if (this.#congestionControl !== null) {
-        this.connection.setCongestionControl(this.#congestionControl);
-      }
+      if (this.#congestionControl) this.connection.setCongestionControl(this.#congestionControl);
     } catch (error) {
       const code = codeOf(error);
       if (code === undefined) throw error;

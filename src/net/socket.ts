@@ -3,7 +3,6 @@ import type { BlockList } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
 import { addAbortSignal, Duplex } from 'node:stream';
 import type { ConnectionErrorCode, Transport } from '../stack/connection.js';
-import { checkCongestionControl } from '../tcp/congestion.js';
 import { clientSocket } from './channels.js';
 import type { AutoSelectFamily, ConnectArguments } from './connect-options.js';
 import { normalizeArguments } from './connect-options.js';
@@ -102,8 +101,6 @@ export class Socket extends Endpoint implements HandleOwner {
   _server: SocketServer | null = null;
 
   #noDelay = false;
-  /** Null: the host's. */
-  #congestionControl: string | null = null;
   #keepAlive = false;
   #keepAliveDelay = 0;
   #typeOfService: number | undefined;
@@ -165,7 +162,6 @@ export class Socket extends Endpoint implements HandleOwner {
   #own(handle: Handle): void {
     this._handle = handle;
     handle.owner = this;
-    if (this.#congestionControl !== null) handle.setCongestionControl(this.#congestionControl);
     this.#sink?.prepare();
     handle.sink = this.#sink;
   }
@@ -454,17 +450,6 @@ export class Socket extends Endpoint implements HandleOwner {
     const on = enable === undefined ? true : Boolean(enable);
     if (this._handle && on !== this.#noDelay) this._handle.setNoDelay(on);
     this.#noDelay = on;
-    return this;
-  }
-
-  /**
-   * Another congestion control than the host's, now or before connecting, as Linux's TCP_CONGESTION.
-   * @throws TypeError (ERR_INVALID_ARG_VALUE) when there is none of this name
-   */
-  setCongestionControl(name: string): this {
-    checkCongestionControl(name);
-    this.#congestionControl = name;
-    this._handle?.setCongestionControl(name);
     return this;
   }
 
