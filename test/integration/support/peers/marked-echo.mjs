@@ -53,8 +53,8 @@ stack.net
       info ??= [...stack.host.connections()].find(({ kind }) => kind === 'connection');
     });
     socket.on('close', () => {
-      const { tcpInCeSegs, tcpEcnReductions, tcpRetransSegs } = stack.host.counters;
-      const counters = { tcpInCeSegs, tcpEcnReductions, tcpRetransSegs };
+      const { tcpInCeSegs, tcpEcnReductions, tcpFastRetransmits } = stack.host.counters;
+      const counters = { tcpInCeSegs, tcpEcnReductions, tcpFastRetransmits };
       console.log(JSON.stringify({ ecn: info.ecn, counters, cwr: link.cwr }));
     });
     socket.pipe(socket);
