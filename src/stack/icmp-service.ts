@@ -29,6 +29,9 @@ const ERRORS_PER_SECOND = 100;
 /** The smallest path MTU that we believe in (RFC 1191 §3). */
 const MIN_PATH_MTU = 68;
 
+/** MTUs of the links that there are, RFC 1191 §7.1. */
+const PLATEAUS = [32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, MIN_PATH_MTU];
+
 /** What an ICMP error means to the connection whose segment it quotes (RFC 9293 §3.9.2.2). */
 export interface QuotedInput {
   /** `quoted` has the addresses, ports and sequence number of a segment that we sent. */
@@ -139,8 +142,10 @@ export class IcmpService {
     if (!this.#readQuoted(bytes, view, bodyOffset, bodyLength)) return Drop.ICMP_UNQUOTED;
     const quoted = this.#quoted;
     if (type === ICMP_UNREACHABLE && code === FRAG_NEEDED) {
-      const mtu = rest & 0xffff;
-      if (mtu < MIN_PATH_MTU || !this.tcp.fragmentationNeeded(quoted, mtu, now)) {
+      const length = view.getUint16(bodyOffset + 2);
+      const mtu = (rest & 0xffff) === 0 ? plateauBelow(length) : rest & 0xffff;
+      // A packet that the next hop would have taken was not refused (RFC 5927 §7.1).
+      if (mtu < MIN_PATH_MTU || mtu >= length || !this.tcp.fragmentationNeeded(quoted, mtu, now)) {
         return Drop.ICMP_UNQUOTED;
       }
       return Drop.NONE;
@@ -170,6 +175,12 @@ export class IcmpService {
     quoted.seq = view.getInt32(tcp + 4) as Segment['seq'];
     return true;
   }
+}
+
+/** RFC 1191 §7: a router of before 1990 does not say how much its next hop takes. */
+function plateauBelow(length: number): number {
+  for (const plateau of PLATEAUS) if (plateau < length) return plateau;
+  return 0;
 }
 
 function failureOf(type: number, code: number): Failure {

@@ -2,6 +2,8 @@ import { add, diff, max } from '../base/seq.js';
 import { ECE, FIN, OPT_SACK, type Segment, SYN } from '../wire/segment.js';
 import { tuneSendBuffer } from './autotune.js';
 import { beginSample, endSample, type RateSample } from './delivery-rate.js';
+import { checkMtuProbe } from './mtu-probe.js';
+import { dropDeferred } from './path-mtu.js';
 import { onAck } from './recovery.js';
 import { noteMinRtt, rttSample, setRto } from './rtt.js';
 import { takeAcknowledged, takeSack } from './scoreboard.js';
@@ -51,6 +53,14 @@ function acknowledge(
     tcb.shortEnd = max(tcb.shortEnd, tcb.sndUna);
   }
   onAck(tcb, segment, sample, acked, duplicate, now);
+  if (acked > 0) noteCarried(tcb, acked, now);
+}
+
+/** What it tells of the path MTU that `acked` octets have arrived. */
+function noteCarried(tcb: Tcb, acked: number, now: number): void {
+  if (tcb.mtuProbe !== 0) checkMtuProbe(tcb, now);
+  if (tcb.deferredMss !== 0) dropDeferred(tcb);
+  if (tcb.ackedMss < tcb.pathMss && acked >= tcb.sndMss) tcb.ackedMss = tcb.pathMss;
 }
 
 /** Octets below SND.UNA leave the send buffer. */

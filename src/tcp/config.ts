@@ -71,6 +71,15 @@ export interface TcpConfig {
   /** Upper bound of the MSS that is announced and used, 28 (what every network carries, RFC 791
    * §3.2) or more; 0: what the MTU allows. RFC 6691. */
   mss: number;
+  /** Find out by probing what the path carries, where ICMP does not say: RFC 4821, RFC 8899. */
+  mtuProbing: boolean;
+  /** Packets of this size are tried when larger ones vanish: RFC 4821 §7.2. */
+  baseMtu: number;
+  /** ICMP cannot make packets smaller than this, Linux's min_pmtu; where a path carries less they may be
+   * fragmented: RFC 5927 §7. */
+  minPathMtu: number;
+  /** After so long a larger MTU is tried again: RFC 1191 §6.3. */
+  mtuProbeInterval: number;
   /** Initial congestion window in segments: RFC 6928. */
   initialWindow: number;
   /** Name of the congestion control for new connections: RFC 9438 has the default. */
@@ -116,6 +125,10 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   sack: true,
   lossDetection: 'rack',
   mss: 0,
+  mtuProbing: true,
+  baseMtu: 1_024,
+  minPathMtu: 552,
+  mtuProbeInterval: 600_000,
   initialWindow: 10,
   congestionControl: DEFAULT_CONGESTION_CONTROL,
   pacing: false,
@@ -157,6 +170,9 @@ const RANGES: {
   receiveBuffer: [2_048, 1 << 30],
   receiveBufferMax: [2_048, 1 << 30],
   mss: [0, 65_495],
+  baseMtu: [576, 65_535],
+  minPathMtu: [68, 1_500],
+  mtuProbeInterval: [1_000, DAY],
   initialWindow: [1, 1_000],
   backlog: [1, 65_535],
   challengeAckLimit: [1, 1_000_000],

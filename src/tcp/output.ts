@@ -18,6 +18,7 @@ import { tuneReceiveBuffer } from './autotune.js';
 import { noteWindowUse, restartWindow } from './congestion-window.js';
 import { markAppLimited, startFlight } from './delivery-rate.js';
 import { ECN_MASK, echoFlags, markText, synFlags } from './ecn.js';
+import { mtuProbeDue, noteMtuProbe } from './mtu-probe.js';
 import { notePaced, pacingBurst, pacingHolds } from './pacing.js';
 import {
   ackDue,
@@ -197,6 +198,7 @@ function sendNew(tcb: Tcb, now: number): void {
       break;
     }
     if (pacingHolds(tcb, now)) break;
+    if (now >= tcb.mtuSearchAt && sendMtuProbe(tcb, now)) break;
     if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) break;
   }
   noteWindowUse(tcb, limited);
@@ -204,6 +206,18 @@ function sendNew(tcb: Tcb, now: number): void {
   if (tcb.sndNxt !== before && tcb.lossTimer === LossTimer.PROBE && mayProbe(tcb)) {
     scheduleProbe(tcb, now);
   }
+}
+
+/** False: no probe for a larger MTU is due; true: it has gone out, or waits for room. */
+function sendMtuProbe(tcb: Tcb, now: number): boolean {
+  const size = mtuProbeDue(tcb, now);
+  if (size === 0) return false;
+  if (size > 0) {
+    noteMtuProbe(tcb, tcb.sndNxt);
+    sendData(tcb, tcb.sndNxt, size, now, size);
+    tcb.host.markDirty(tcb);
+  }
+  return true;
 }
 
 /** As much as one burst takes, in full segments unless everything that is left goes out with it. */
@@ -215,9 +229,16 @@ function wholeSegments(tcb: Tcb, pending: number, room: number): number {
 
 /**
  * Makes one segment of up to `limit` octets (FIN counted) from `start` and sends it; returns the
- * octets sent. The zero-window probe comes here as well, with a limit of 1.
+ * octets sent. The zero-window probe comes here as well, with a limit of 1, and the probe for a larger
+ * MTU, with the `segmentSize` it needs.
  */
-export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): number {
+export function sendData(
+  tcb: Tcb,
+  start: Seq,
+  limit: number,
+  now: number,
+  segmentSize = tcb.sndMss,
+): number {
   const segment = tcb.host.segmentOut;
   const available = diff(tcb.sendEnd, start);
   const length = Math.min(limit, available);
@@ -225,6 +246,7 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
   if (length + (fin ? 1 : 0) <= 0) return 0;
   begin(tcb, segment, fin ? ACK | FIN : ACK, start, now);
   if (length > 0) attachText(tcb, segment, diff(start, tcb.sendStart), length);
+  if (length > 0) segment.segmentSize = segmentSize;
   // RFC 9293 §3.9.1.2, MUST-61: PSH on what empties the buffer.
   if (length > 0 && length === available) segment.flags |= PSH;
   if (tcb.urgentPending) markUrgent(tcb, segment);
@@ -236,7 +258,7 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
     tcb.bytesRetransmitted += length;
   } else {
     if (tcb.flight === 0) tcb.waitingSince = now;
-    if (length % tcb.sndMss !== 0) tcb.shortEnd = end;
+    if (length % segmentSize !== 0) tcb.shortEnd = end;
   }
   if (!again && length > 0 && tcb.ecnOk && !tcb.persisting) markText(tcb, segment);
   noteSent(tcb, start, end, now);
@@ -290,7 +312,6 @@ function attachText(tcb: Tcb, segment: Segment, offset: number, length: number):
   segment.bytes2 = ring.bytes;
   segment.offset2 = 0;
   segment.length2 = length - first;
-  segment.segmentSize = tcb.sndMss;
 }
 
 /** RFC 6093 §3, RFC 9293 MUST-62: the pointer is to the octet after the urgent data. */
@@ -316,6 +337,7 @@ function begin(tcb: Tcb, segment: Segment, flags: number, sequence: Seq, now: nu
   segment.ttl = tcb.ttl;
   segment.tos = tcb.tos & ~ECN_MASK;
   emptySegment(segment);
+  segment.mayFragment = tcb.mayFragment;
   if (tcb.timestampsOk && tcb.state !== State.SYN_SENT) setTimestamps(tcb, segment, now);
 }
 

@@ -1,0 +1,168 @@
+import { describe, expect } from 'vitest';
+import { icmpErrorFor } from '../support/icmp.js';
+import { type Peer, scripted } from '../support/peer.js';
+
+/** "Fragmentation needed" for a packet of `length` bytes that the next hop takes `mtu` of. */
+function tooBig(p: Peer, seq: number, mtu: number, length = 1_500): void {
+  icmpErrorFor(p, 3, 4, seq, mtu, length);
+}
+
+const mtuOf = (p: Peer): number => p.user.connection.info().pathMtu;
+
+describe('path MTU discovery (RFC 1191)', () => {
+  scripted('"fragmentation needed" lowers the MSS and retransmits at once', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write(Buffer.alloc(2_920));
+    p.expect('.', { seq: 1, len: 1_460 });
+    p.expect('.', { seq: 1_461, len: 1_460 });
+    tooBig(p, 1, 1_000);
+    p.expect('.', { seq: 1, len: 960 });
+    p.expect('.', { seq: 961, len: 960 });
+    p.expect('.', { seq: 1_921, len: 960 });
+    p.expect('.', { seq: 2_881, len: 40 });
+    p.send('.', { ack: 2_921 });
+    p.expectNothing(1_000);
+    expect(p.user.connection.info().sndMss).toBe(960);
+    expect(p.tcb.cwnd).toBeGreaterThanOrEqual(14_600);
+  });
+
+  scripted('a larger MTU, an impossible one and a forged quote change nothing', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write('x');
+    p.expect('.');
+    tooBig(p, 1, 1_500);
+    tooBig(p, 1, 20);
+    tooBig(p, 500, 1_000);
+    // RFC 5927 §7.1: the next hop would have taken the packet.
+    tooBig(p, 1, 1_000, 1_000);
+    tooBig(p, 1, 1_000, 41);
+    p.expectNothing(100);
+    expect(p.user.connection.info().sndMss).toBe(1_460);
+  });
+
+  scripted('§7: a router that does not tell its MTU stands for the next plateau', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write(Buffer.alloc(1_460));
+    p.expect('.', { len: 1_460 });
+    tooBig(p, 1, 0);
+    expect(mtuOf(p)).toBe(1_492);
+    p.expect('.', { len: 1_452 });
+    p.expect('.', { len: 8 });
+    tooBig(p, 1, 0, 1_492);
+    expect(mtuOf(p)).toBe(1_006);
+  });
+
+  scripted('below the least MTU segments may be fragmented', {}, (p) => {
+    p.accept({ mss: 1_460, ts: 1 });
+    p.user.write(Buffer.alloc(600, 'q'));
+    p.expect('.');
+    tooBig(p, 1, 68);
+    expect(mtuOf(p)).toBe(552);
+    p.expect('.', { seq: 1, len: 500 });
+    p.expect('.', { seq: 501, len: 100 });
+    expect(p.tcb.mayFragment).toBe(true);
+  });
+
+  scripted('RFC 5927 §7.2: not at once where larger segments have got through', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write(Buffer.alloc(1_460));
+    p.expect('.', { seq: 1, len: 1_460 });
+    p.send('.', { ack: 1_461 });
+    p.user.write(Buffer.alloc(1_460));
+    p.expect('.', { seq: 1_461, len: 1_460 });
+    tooBig(p, 1_461, 600);
+    p.expectNothing(50);
+    expect(mtuOf(p)).toBe(1_500);
+    // It has arrived, so that the message was forged.
+    p.send('.', { ack: 2_921 });
+    p.user.write(Buffer.alloc(1_460));
+    p.expect('.', { seq: 2_921, len: 1_460 });
+    p.expect('.', { seq: 2_921, len: 1_460 }, 1_000);
+    expect(mtuOf(p)).toBe(1_500);
+    // Now there is a timer that agrees.
+    tooBig(p, 2_921, 1_000);
+    p.expect('.', { seq: 2_921, len: 960 }, 2_000);
+    expect(mtuOf(p)).toBe(1_000);
+  });
+
+  scripted('§6.3: after ten minutes more is tried, and a new connection knows', {}, (p) => {
+    p.accept({ mss: 1_460, sackOk: true });
+    p.user.write(Buffer.alloc(1_460));
+    p.expect('.', { len: 1_460 });
+    tooBig(p, 1, 1_000);
+    p.expect('.', { len: 960 });
+    p.expect('.', { len: 500 });
+    p.send('.', { ack: 1_461 });
+    p.peerPort++;
+    p.seq = 0;
+    p.ack = 0;
+    p.send('S', { mss: 1_460 });
+    expect([...p.host.tcbs()].map((tcb) => tcb.pathMss)).toEqual([960, 960]);
+    p.run(600_000);
+    p.send('R.', { seq: 1, ack: 1 });
+    p.peerPort--;
+    p.inbox.length = 0;
+    p.user.write(Buffer.alloc(20_000));
+    p.expect('.', { len: 1_460 });
+    p.expect('.', { len: 960 });
+  });
+});
+
+/** The peer acknowledges what fits into `mtu`, 20 ms later and by SACK, until nothing comes for a while. */
+function takeThrough(p: Peer, mtu: number): number[] {
+  const sizes: number[] = [];
+  const have = new Set<number>();
+  let next = p.tcb.sndUna - p.hostIss;
+  const take = (at: number, length: number): void => {
+    for (let i = at; i < at + length; i++) have.add(i);
+    while (have.has(next)) next++;
+    let left = next;
+    while (!have.has(left) && left < at) left++;
+    let right = left;
+    while (have.has(right)) right++;
+    p.send('.', { ack: next, ...(right > left ? { sack: [[left, right]] } : {}) });
+  };
+  for (let quiet = 0; quiet < 20_000; quiet++) {
+    p.run(1);
+    for (const packet of p.inbox.splice(0)) {
+      sizes.push(packet.data.length);
+      if (packet.data.length + 40 > mtu) continue;
+      const at = packet.rawSeq - p.hostIss;
+      p.runtime.schedule(p.runtime.now() + 20, () => take(at, packet.data.length));
+    }
+    if (p.tcb.flight === 0) break;
+  }
+  return sizes;
+}
+
+describe('packetization layer path MTU discovery (RFC 4821)', () => {
+  scripted(
+    '§7.7: where full segments vanish, smaller ones are tried, then larger ones',
+    { tcp: { sendBuffer: 1 << 20 } },
+    (p) => {
+      p.accept({ mss: 1_460, sackOk: true, wscale: 7 });
+      p.user.write(Buffer.alloc(800_000));
+      for (let i = 0; mtuOf(p) > 1_000 && i < 10; i++) p.run(1_000);
+      expect(mtuOf(p)).toBe(576);
+      p.inbox.length = 0;
+      const { tcpTimeouts } = p.host.counters;
+      const sizes = takeThrough(p, 1_200);
+      expect(p.tcb.sndUna).toBe(p.tcb.sndNxt);
+      expect(mtuOf(p)).toBeGreaterThan(1_192);
+      expect(mtuOf(p)).toBeLessThanOrEqual(1_200);
+      // Each probe that was too large was lost once, and that was no sign of congestion.
+      expect(p.host.counters.tcpMtupFail).toBe(sizes.filter((size) => size > 1_160).length);
+      expect(p.host.counters.tcpMtupSuccess).toBeGreaterThan(3);
+      expect(p.host.counters.tcpSackRecovery).toBe(0);
+      expect(p.host.counters.tcpTimeouts).toBeLessThanOrEqual(tcpTimeouts + 1);
+    },
+  );
+
+  scripted('nothing is tried where it is off', { tcp: { mtuProbing: false } }, (p) => {
+    p.accept({ mss: 1_460, sackOk: true });
+    p.user.write(Buffer.alloc(200_000));
+    p.run(60_000);
+    expect(mtuOf(p)).toBe(1_500);
+    p.inbox.length = 0;
+  });
+});
