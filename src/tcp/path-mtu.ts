@@ -14,8 +14,9 @@ import { armRetransmit } from './timers.js';
 
 /** IPv4 and TCP header without options. */
 const HEADER_BYTES = 40;
-/** What is tried when even `baseMtu` does not get through: every path takes so much (RFC 1122 §3.3.3). */
-const LAST_RESORT_MTU = 576;
+/** What is tried when even `baseMtu` does not get through: what every host takes (RFC 1122 §3.3.3), and
+ * the last plateau but one (RFC 1191 §7.1). */
+const LAST_RESORTS = [576, 296];
 
 /**
  * "Fragmentation needed", with an MTU for segments of up to `mss` octets. A size at which segments have
@@ -82,13 +83,19 @@ function shrink(tcb: Tcb, mss: number, now: number): void {
 export function suspectBlackHole(tcb: Tcb, now: number): void {
   const { mtuProbing, retransmitR1, baseMtu } = tcb.host.config;
   if (!mtuProbing || tcb.retransmits < retransmitR1 || tcb.sent.length === 0) return;
-  const base = baseMtu - HEADER_BYTES;
-  const mss = tcb.pathMss > base ? base : LAST_RESORT_MTU - HEADER_BYTES;
-  if (tcb.pathMss <= mss || tcb.sent.size(0) + tcb.pathMss - tcb.sndMss <= mss) return;
+  const mss = nextSmaller(tcb.pathMss, baseMtu);
+  if (mss === 0 || tcb.sent.size(0) + tcb.pathMss - tcb.sndMss <= mss) return;
   setPathMss(tcb, mss, 'full segments vanish, perhaps for their size: RFC 4821 §7.7', now);
   tcb.ackedMss = Math.min(tcb.ackedMss, mss);
   tcb.mtuTryHigh = true;
   tcb.mtuSearchAt = now;
+}
+
+/** Below `mss`; 0: there is none. */
+function nextSmaller(mss: number, baseMtu: number): number {
+  if (mss > baseMtu - HEADER_BYTES) return baseMtu - HEADER_BYTES;
+  for (const mtu of LAST_RESORTS) if (mss > mtu - HEADER_BYTES) return mtu - HEADER_BYTES;
+  return 0;
 }
 
 export function isOutstanding(tcb: Tcb, sequence: Seq): boolean {
