@@ -118,7 +118,7 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   keepAliveProbes: 9,
   sendBuffer: 256 * 1024,
   sendBufferMax: 4 * 1024 * 1024,
-  receiveBuffer: 128 * 1024,
+  receiveBuffer: 256 * 1024,
   receiveBufferMax: 6 * 1024 * 1024,
   windowScale: true,
   timestamps: true,

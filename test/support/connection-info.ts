@@ -18,7 +18,7 @@ export const INFO: ConnectionInfo = {
   sndMss: 1448,
   pathMtu: 1500,
   sendBufferSize: 262_144,
-  receiveBufferSize: 131_072,
+  receiveBufferSize: 262_144,
   receiveSpace: 14_600,
   sndWindowScale: 7,
   rcvWindowScale: 5,
