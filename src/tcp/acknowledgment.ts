@@ -2,7 +2,7 @@ import { add, diff, max } from '../base/seq.js';
 import { ECE, FIN, OPT_SACK, type Segment, SYN } from '../wire/segment.js';
 import { tuneSendBuffer } from './autotune.js';
 import { beginSample, endSample, type RateSample } from './delivery-rate.js';
-import { checkMtuProbe } from './mtu-probe.js';
+import { checkMtuProbe, optionBytes } from './mtu-probe.js';
 import { dropDeferred } from './path-mtu.js';
 import { onAck } from './recovery.js';
 import { noteMinRtt, rttSample, setRto } from './rtt.js';
@@ -60,7 +60,7 @@ function acknowledge(
 function noteCarried(tcb: Tcb, acked: number, now: number): void {
   if (tcb.mtuProbe !== 0) checkMtuProbe(tcb, now);
   if (tcb.deferredMss !== 0) dropDeferred(tcb);
-  if (tcb.ackedMss < tcb.pathMss && acked >= tcb.sndMss) tcb.ackedMss = tcb.pathMss;
+  if (acked >= tcb.sndMss) tcb.ackedMss = Math.max(tcb.ackedMss, tcb.sndMss + optionBytes(tcb));
 }
 
 /** Octets below SND.UNA leave the send buffer. */

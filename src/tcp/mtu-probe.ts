@@ -18,8 +18,12 @@ const PAUSE_ROUND_TRIPS = 4;
 const PAUSE_MIN = 20;
 
 /** What both ends and our link would allow. */
-export function mtuCeiling(tcb: Tcb): number {
+function mtuCeiling(tcb: Tcb): number {
   return Math.min(tcb.rcvMss, tcb.peerMss);
+}
+
+function searchHigh(tcb: Tcb): number {
+  return Math.min(tcb.mtuHigh, mtuCeiling(tcb));
 }
 
 /** From now on segments are of up to `mss` octets. */
@@ -49,7 +53,7 @@ export function mtuProbeDue(tcb: Tcb, now: number): number {
 
 /** There is something to search for, or there is again: RFC 1191 §6.3, RFC 8899 §5.1.1. */
 function beginSearch(tcb: Tcb, now: number): boolean {
-  if (tcb.mtuHigh - tcb.pathMss >= SEARCH_END) return true;
+  if (searchHigh(tcb) - tcb.pathMss >= SEARCH_END) return true;
   const ceiling = mtuCeiling(tcb);
   if (ceiling - tcb.pathMss < SEARCH_END) {
     tcb.mtuSearchAt = Infinity;
@@ -65,7 +69,7 @@ function beginSearch(tcb: Tcb, now: number): boolean {
 
 /** The largest first, since most often the path is as it was; then by halves (RFC 4821 §7.3). */
 function probeSize(tcb: Tcb): number {
-  const high = Math.min(tcb.mtuHigh, mtuCeiling(tcb));
+  const high = searchHigh(tcb);
   return tcb.mtuTryHigh ? high : (tcb.pathMss + high + 1) >> 1;
 }
 
@@ -110,12 +114,12 @@ export function forgetMtuProbe(tcb: Tcb, now: number): void {
 }
 
 function endSearch(tcb: Tcb, now: number): void {
-  if (tcb.mtuHigh - tcb.pathMss >= SEARCH_END) return;
+  if (searchHigh(tcb) - tcb.pathMss >= SEARCH_END) return;
   const found = tcb.pathMss < mtuCeiling(tcb);
   tcb.mtuSearchAt = found ? now + tcb.host.config.mtuProbeInterval : Infinity;
   tcb.host.pathMtuFound(tcb);
 }
 
-function optionBytes(tcb: Tcb): number {
+export function optionBytes(tcb: Tcb): number {
   return tcb.timestampsOk ? TIMESTAMPS_BYTES : 0;
 }

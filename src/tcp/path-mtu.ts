@@ -1,6 +1,6 @@
 import { diff, gt, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
-import { forgetMtuProbe, setPathMss } from './mtu-probe.js';
+import { forgetMtuProbe, optionBytes, setPathMss } from './mtu-probe.js';
 import { retransmitAll } from './recovery.js';
 import { PATH_MTU } from './retransmit-cause.js';
 import { State } from './state.js';
@@ -83,8 +83,8 @@ function shrink(tcb: Tcb, mss: number, now: number): void {
 export function suspectBlackHole(tcb: Tcb, now: number): void {
   const { mtuProbing, retransmitR1, baseMtu } = tcb.host.config;
   if (!mtuProbing || tcb.retransmits < retransmitR1 || tcb.sent.length === 0) return;
-  const mss = nextSmaller(tcb.pathMss, baseMtu);
-  if (mss === 0 || tcb.sent.size(0) + tcb.pathMss - tcb.sndMss <= mss) return;
+  const mss = nextSmaller(Math.min(tcb.pathMss, tcb.peerMss), baseMtu);
+  if (mss === 0 || tcb.sent.size(0) + optionBytes(tcb) <= mss) return;
   setPathMss(tcb, mss, 'full segments vanish, perhaps for their size: RFC 4821 §7.7', now);
   tcb.ackedMss = Math.min(tcb.ackedMss, mss);
   tcb.mtuTryHigh = true;
