@@ -99,8 +99,11 @@ export function mtuProbeLost(tcb: Tcb, octets: number, now: number): boolean {
   if (size === 0) return false;
   forgetMtuProbe(tcb, now);
   if (tcb.sndUna !== tcb.mtuProbeSeq || octets > size - optionBytes(tcb)) return false;
-  tcb.mtuTryHigh = false;
-  tcb.mtuHigh = size - 1;
+  // Unless a router has already told a smaller one.
+  if (tcb.mtuHigh >= size) {
+    tcb.mtuTryHigh = false;
+    tcb.mtuHigh = size - 1;
+  }
   tcb.host.counters.tcpMtupFail++;
   endSearch(tcb, now);
   return true;

@@ -1,4 +1,6 @@
 import { describe, expect } from 'vitest';
+import { EventTrace } from '../../src/stack/event-trace.js';
+import { describeEvent, type TraceEvent } from '../../src/stack/trace-event.js';
 import { icmpErrorFor } from '../support/icmp.js';
 import { type Peer, scripted } from '../support/peer.js';
 
@@ -172,6 +174,38 @@ describe('packetization layer path MTU discovery (RFC 4821)', () => {
       expect(p.host.counters.tcpMtupSuccess).toBe(1);
     },
   );
+
+  scripted('§7.4: a router that refuses a probe tells the size of the next', {}, (p) => {
+    p.accept({ mss: 1_460, sackOk: true, wscale: 7 });
+    const events: TraceEvent[] = [];
+    p.host.addTrace(
+      new EventTrace({ onEvent: (event) => events.push(event), wants: (type) => type === 'mtu' }),
+    );
+    p.user.write(Buffer.alloc(1_460));
+    p.expect('.', { len: 1_460 });
+    tooBig(p, 1, 1_000);
+    p.expect('.', { len: 960 });
+    p.expect('.', { len: 500 });
+    p.send('.', { ack: 1_461 });
+    p.run(600_000);
+    p.user.write(Buffer.alloc(8_000));
+    p.expect('.', { seq: 1_461, len: 1_460 });
+    for (let i = 0; i < 4; i++) p.expect('.', { len: 960 });
+    tooBig(p, 1_461, 1_200);
+    for (let i = 1; i < 5; i++) p.send('.', { ack: 1_461, sack: [[2_921, 2_921 + 960 * i]] });
+    p.run(100);
+    p.send('.', { ack: 9_461 });
+    p.inbox.length = 0;
+    p.run(10_000);
+    p.user.write(Buffer.alloc(8_000));
+    p.expect('.', { seq: 9_461, len: 1_160 });
+    p.send('.', { ack: 10_621 });
+    expect(events.map((event) => describeEvent(event))).toEqual([
+      'path MTU 1500 -> 1000 bytes: a router told the MTU of its next hop: RFC 1191 §6',
+      'path MTU 1000 -> 1200 bytes: a probe of that size has arrived: RFC 4821 §7.6.1',
+    ]);
+    p.inbox.length = 0;
+  });
 
   scripted('nothing is tried where it is off', { tcp: { mtuProbing: false } }, (p) => {
     p.accept({ mss: 1_460, sackOk: true });
