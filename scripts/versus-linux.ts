@@ -9,7 +9,7 @@ import { progress } from './versus/progress.js';
 import { Bench } from './versus/trial.js';
 
 const HELP = `Usage: scripts/versus-linux [--quick] [--cells LIST] [--rate LIST] [--seconds N] [--runs N]
-                            [--linux NAME] [--ours NAME] [--tcp JSON] [--fairness] [--json]
+                            [--linux NAME] [--ours NAME] [--tcp JSON] [--fairness] [--anyway] [--json]
 
 Compares our TCP with Linux's over bad networks. Two kernels, each in a network namespace with a TUN
 device, and stacks of ours meet in this process at one and the same link with faults: Linux sends to
@@ -34,6 +34,7 @@ of 64 MiB, ours have 16 MiB.
       --fairness     instead lets two flows share 100 Mbit/s, a queue of one product of rate and
                      round trip (20 and 50 ms): ours and Linux's, two of ours, two of Linux's; prints
                      Jain's index, which is 1 when both get the same
+      --anyway       measure also where this process does not keep up, and count runs in which it was late
       --json         print one JSON object instead
   -h, --help         print this and exit
 
@@ -58,6 +59,7 @@ async function main(): Promise<number> {
       ours: { type: 'string' },
       tcp: { type: 'string', default: '{}' },
       fairness: { type: 'boolean', default: false },
+      anyway: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -72,7 +74,7 @@ async function main(): Promise<number> {
   const rates = values.rate.split(',').map((rate) => positive('--rate', rate) * 1e6);
   const whole = values.quick ? quickGrid() : grid();
   const cells = values.cells === undefined ? whole : chosenCells(values.cells);
-  const { linux, ours = OUR_NAME[linux] ?? linux } = values;
+  const { linux, anyway, ours = OUR_NAME[linux] ?? linux } = values;
   const tcp = { congestionControl: ours, ...buffers(), ...parseTcp(values.tcp) };
   if (!isInOwnNamespace()) return runInOwnNamespace(__filename, process.argv.slice(2));
 
@@ -91,7 +93,7 @@ async function main(): Promise<number> {
       if (values.json) console.log(JSON.stringify({ ...setup, fairness: figures }));
       else printFairness(figures);
     } else {
-      const figures = await measureGrid(bench, { cells, rates, seconds, runs });
+      const figures = await measureGrid(bench, { cells, rates, seconds, runs, anyway });
       progress('');
       if (values.json) console.log(JSON.stringify({ ...setup, ...figures }));
       else printGrid(figures);

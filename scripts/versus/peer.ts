@@ -84,9 +84,9 @@ export class Peer {
   /** Packets that the device `name` could not hand over, because nobody read them. */
   drops(name: string): number {
     const table = fs.readFileSync(`/proc/${this.#child.pid}/net/dev`, 'utf8');
-    const row = table.split('\n').find((line) => line.trim().startsWith(`${name}:`));
+    const row = table.split('\n').find((line) => line.trim().startsWith(`${name}:`)) ?? '';
     // After the name eight columns of what was received; then bytes, packets, errors, drops sent.
-    return Number(row?.split(':')[1]!.trim().split(/\s+/)[11]);
+    return Number(row.trim().split(/:?\s+/)[12]);
   }
 
   receive(port: number, warmup: number, seconds: number): RunningTask {
