@@ -58,6 +58,8 @@ const LETTER = 6.7;
 /** Parts of a pixel that a point is placed to. */
 const GRAIN = 0.5;
 const CROSS = 3;
+/** Least height of a bar. */
+const BAR = 2.5;
 
 const LIGHT = {
   paper: '#ffffff',
@@ -108,7 +110,7 @@ const STYLE = `
 .plot path, .plot line { fill: none; stroke-width: 1.5; stroke-linejoin: round; }
 .plot .axis, .plot .grid { stroke-width: 1; }
 .plot .moment { stroke-width: 1; stroke-dasharray: 2 4; }
-.plot .bars { stroke-width: 2; }
+.plot .bars { stroke-width: 2.5; }
 .plot .dashes { stroke-dasharray: 6 4; }
 .plot .dot { stroke-width: 3; stroke-linecap: round; }
 ${colours(LIGHT)}@media (prefers-color-scheme: dark) {
@@ -252,7 +254,7 @@ function bars(
     else joined.push({ at: x(at), from: value, to: top });
   }
   return joined
-    .map(({ at, from, to }) => `M${at} ${y(from)}V${Math.min(y(to), y(from) - 1)}`)
+    .map(({ at, from, to }) => `M${at} ${y(from)}V${Math.min(y(to), y(from) - BAR)}`)
     .join('');
 }
 

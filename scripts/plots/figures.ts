@@ -22,86 +22,76 @@ export const FIGURES: Readonly<Record<string, () => Figure>> = {
 };
 
 function slowStart(): Figure {
-  const path = { rate: 20e6, delay: 25, queue: { bytes: 375_000 } };
-  const recording = simulate({ faults: { up: path, down: { delay: 25 } }, until: 1600 });
+  const path = { rate: 50e6, delay: 50, queue: { bytes: 1250 * KB } };
+  const recording = simulate({ faults: { up: path, down: { delay: 50 } }, until: 1800 });
   return {
     title: 'Slow start, and how HyStart++ ends it',
-    subtitle: '20 Mbit/s, 50 ms round trip, a queue of 375 kB; CUBIC',
+    subtitle: '50 Mbit/s, 100 ms round trip, a queue of two products of the two; CUBIC',
     from: 0,
-    to: 1600,
-    panels: [sequencePanel(recording, 200), windowPanel(recording, 120), rttPanel(recording, 100)],
+    to: 1800,
+    panels: [sequencePanel(recording, 180), windowPanel(recording, 120), rttPanel(recording, 100)],
     moments: [],
   };
 }
 
 function fastRecovery(): Figure {
-  const lost = [400, 403, 404, 420].map((kb) => ({
+  const rules = [60, 63, 66, 81].map((kb) => ({
     direction: 'up' as const,
     range: [kb * KB, kb * KB + 1] as const,
   }));
-  const faults = { up: USUAL, down: BACK, rules: lost };
-  const recording = simulate({ tcp: NARROW, faults, until: 900 });
+  const recording = simulate({ faults: { up: USUAL, down: BACK, rules }, until: 420 });
   return {
     title: 'Fast recovery: RACK finds what was lost, PRR lowers the window',
     subtitle: '10 Mbit/s, 40 ms round trip; 4 segments of a flight are lost',
-    from: 330,
-    to: 620,
+    from: 100,
+    to: 400,
     panels: [sequencePanel(recording, 300), windowPanel(recording, 120)],
-    moments: firstOf(recording, [['sentAgain', 'the first is sent again']]),
+    moments: first(recording.sentAgain, 'the first is sent again'),
   };
 }
 
 function reordering(): Figure {
   const late = { probability: 0.03, delay: 7 };
-  const recording = simulate({
-    tcp: NARROW,
-    faults: { up: { ...USUAL, reorder: late }, down: BACK },
-    until: 1200,
-  });
+  const up = { ...USUAL, reorder: late };
+  const recording = simulate({ tcp: NARROW, faults: { up, down: BACK }, until: 500 });
   return {
     title: 'Reordering: what is late is not lost',
     subtitle: '10 Mbit/s, 40 ms round trip; 3 % of the segments come 7 ms late',
-    from: 200,
-    to: 700,
+    from: 180,
+    to: 460,
     panels: [sequencePanel(recording, 300), windowPanel(recording, 110)],
-    moments: [],
+    moments: first(recording.sentAgain, 'taken for lost'),
   };
 }
 
 function tailLoss(): Figure {
   const bytes = 60 * KB;
-  const rules = [{ direction: 'up' as const, range: [bytes - 2 * 1448, bytes] as const, count: 2 }];
-  const recording = simulate({ faults: { up: USUAL, down: BACK, rules }, bytes, until: 500 });
+  const rules = [{ direction: 'up' as const, range: [bytes - 1500, bytes] as const, count: 2 }];
+  const recording = simulate({ faults: { up: USUAL, down: BACK, rules }, bytes, until: 400 });
   return {
     title: 'Tail loss: a probe instead of a timeout',
     subtitle: '10 Mbit/s, 40 ms round trip; the last two segments of 60 kB are lost',
-    from: 0,
-    to: 400,
-    panels: [sequencePanel(recording, 260), windowPanel(recording, 100)],
-    moments: expired(recording, 'probe', 'probe'),
+    from: 30,
+    to: 350,
+    panels: [sequencePanel(recording, 240), windowPanel(recording, 100)],
+    moments: timersOf(recording),
   };
 }
 
 function timeout(): Figure {
   const schedule = [
-    { at: 500, both: { dead: true } },
-    { at: 2000, both: { dead: false } },
+    { at: 500, up: { dead: true } },
+    { at: 2000, up: { dead: false } },
   ];
-  const recording = simulate({
-    faults: { up: USUAL, down: BACK, schedule },
-    tcp: NARROW,
-    until: 3500,
-  });
+  const faults = { up: USUAL, down: BACK, schedule };
+  const recording = simulate({ tcp: NARROW, faults, until: 3000 });
   return {
-    title: 'Timeout: the path is dead for a second and a half',
-    subtitle: '10 Mbit/s, 40 ms round trip; each timeout waits twice as long as the one before',
+    title: 'Timeout: nothing gets through for a second and a half',
+    subtitle: '10 Mbit/s, 40 ms round trip; each timeout takes twice as long as the one before',
     from: 300,
-    to: 3200,
+    to: 2900,
     panels: [sequencePanel(recording, 260), windowPanel(recording, 120)],
-    moments: [
-      ...expired(recording, 'probe', 'probe'),
-      ...expired(recording, 'retransmit', 'RTO'),
-    ].sort((a, b) => a.at - b.at),
+    moments: timersOf(recording),
   };
 }
 
@@ -110,18 +100,15 @@ function spuriousTimeout(): Figure {
     { at: 600, up: { delay: 520 } },
     { at: 640, up: { delay: 20 } },
   ];
-  const up = { ...USUAL, keepOrder: true };
-  const recording = simulate({ faults: { up, down: BACK, schedule }, tcp: NARROW, until: 2000 });
+  const faults = { up: { ...USUAL, keepOrder: true }, down: BACK, schedule };
+  const recording = simulate({ tcp: NARROW, faults, until: 1500 });
   return {
     title: 'A timeout that was none, and is taken back',
-    subtitle: '10 Mbit/s, 40 ms round trip; at 600 ms the path stands still for half a second',
-    from: 400,
-    to: 1700,
-    panels: [sequencePanel(recording, 260), windowPanel(recording, 110), rttPanel(recording, 80)],
-    moments: [
-      ...expired(recording, 'probe', 'probe'),
-      ...expired(recording, 'retransmit', 'RTO'),
-    ].sort((a, b) => a.at - b.at),
+    subtitle: '10 Mbit/s, 40 ms round trip; after 600 ms the path stands still for half a second',
+    from: 500,
+    to: 1400,
+    panels: [sequencePanel(recording, 260), windowPanel(recording, 110)],
+    moments: timersOf(recording),
   };
 }
 
@@ -161,26 +148,32 @@ function cubicReno(): Figure {
 function bbr(): Figure {
   const recording = simulate({
     tcp: { congestionControl: 'bbr' },
-    faults: { up: { ...USUAL, queue: { bytes: 200_000 } }, down: BACK },
-    until: 14_000,
+    faults: { up: { ...USUAL, queue: { bytes: 200 * KB } }, down: BACK },
+    until: 8_000,
   });
   return {
-    title: 'BBR: Startup, Drain, probing for bandwidth and for the shortest round trip',
+    title: 'BBR: Startup, Drain, and probing for bandwidth and the shortest round trip',
     subtitle: '10 Mbit/s, 40 ms round trip, a queue of 200 kB',
     from: 0,
-    to: 14_000,
-    panels: [windowPanel(recording, 200), rttPanel(recording, 200)],
-    moments: [],
+    to: 7_600,
+    panels: [windowPanel(recording, 160), rttPanel(recording, 160)],
+    moments: recording.phases.filter(({ text }) => PHASES.has(text)),
   };
 }
 
-function expired(recording: Recording, timer: string, text: string): Moment[] {
-  return recording.expired.filter((each) => each.timer === timer).map(({ at }) => ({ at, text }));
+/** Those of BBR that are named; between them are those of cruising and refilling. */
+const PHASES = new Set(['startup', 'drain', 'up', 'down', 'probe_rtt']);
+
+/** When probes went out and timeouts struck. */
+function timersOf({ expired }: Recording): Moment[] {
+  return expired.flatMap(({ at, timer }) => {
+    const text = TIMERS[timer];
+    return text === undefined ? [] : [{ at, text }];
+  });
 }
 
-function firstOf(recording: Recording, list: [keyof Recording, string][]): Moment[] {
-  return list.flatMap(([key, text]) => {
-    const first = recording[key][0];
-    return first === undefined ? [] : [{ at: first.at, text }];
-  });
+const TIMERS: Partial<Record<string, string>> = { probe: 'probe', retransmit: 'RTO' };
+
+function first(list: readonly { at: number }[], text: string): Moment[] {
+  return list.slice(0, 1).map(({ at }) => ({ at, text }));
 }

@@ -31,6 +31,13 @@ export interface Recording {
   rtt: Value[];
   srtt: Value[];
   expired: { at: number; timer: TimerName }[];
+  /** Of a congestion control that has phases, when each began. */
+  phases: { at: number; text: string }[];
+}
+
+/** A TCB as far as its congestion control goes. */
+interface Controlled {
+  readonly congestion?: { info?(state: unknown): Readonly<Record<string, number | string>> };
 }
 
 /** Records the only connection of a host. */
@@ -46,6 +53,7 @@ export class Recorder extends SilentTrace {
     rtt: [],
     srtt: [],
     expired: [],
+    phases: [],
   };
   #iss = 0;
   #highest = 0;
@@ -96,6 +104,7 @@ export class Recorder extends SilentTrace {
   }
 
   override rttSample(connection: TracedTcb, sample: number, now: number): void {
+    this.#notePhase(connection, now);
     this.recording.rtt.push({ at: now, value: sample });
     this.recording.srtt.push({ at: now, value: connection.srtt });
   }
@@ -107,9 +116,17 @@ export class Recorder extends SilentTrace {
     _why: string,
     now: number,
   ): void {
+    this.#notePhase(connection, now);
     this.recording.cwnd.push({ at: now, value: connection.cwnd });
     if (connection.ssthresh === NO_THRESHOLD) return;
     this.recording.ssthresh.push({ at: now, value: connection.ssthresh });
+  }
+
+  #notePhase(connection: TracedTcb & Controlled, now: number): void {
+    const phase = connection.congestion?.info?.(connection).phase;
+    const { phases } = this.recording;
+    if (phase === undefined || phases.at(-1)?.text === phase) return;
+    phases.push({ at: now, text: String(phase) });
   }
 
   #octet(seq: number): number {

@@ -8,7 +8,7 @@ export interface Run {
   tcp?: Partial<TcpConfig>;
   /** `up` is where the text goes. */
   faults: LinkFaults;
-  /** Text of the transfer; default: more than there is time for. */
+  /** Text of the transfer, after which the connection stays open; default: more than there is time for. */
   bytes?: number;
   /** ms of virtual time. */
   until: number;
@@ -22,7 +22,7 @@ export function simulate({ tcp, faults, bytes = 1e12, until, seed = 1 }: Run): R
   const [near, far] = network.cable({ ...faults, onLost: (_, packet) => recorder.lose(packet) });
   const sender = network.station(near, '10.0.0.1/24', {}, recorder);
   const receiver = network.station(far, '10.0.0.2/24');
-  Flow.bulk(sender, receiver, bytes);
+  new Flow(sender, receiver).client.writeUpTo(bytes);
   network.runtime.run(until);
   return recorder.recording;
 }
