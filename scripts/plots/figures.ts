@@ -162,7 +162,7 @@ function bbr(): Figure {
 }
 
 /** Those of BBR that are named; between them are those of cruising and refilling. */
-const PHASES = new Set(['startup', 'drain', 'up', 'down', 'probe_rtt']);
+const PHASES = new Set(['startup', 'drain', 'up', 'down', 'probertt']);
 
 /** When probes went out and timeouts struck. */
 function timersOf({ expired }: Recording): Moment[] {
