@@ -33,6 +33,17 @@ export type { Socket } from './net/socket.js';
 export type { SocketOptions } from './net/socket-options.js';
 export type { StackOptions } from './net/stack.js';
 export { Stack } from './net/stack.js';
+export { createHttpAgent, createHttpsAgent } from './node/agent.js';
+export { connectHttp2 } from './node/http2.js';
+export { listen } from './node/listen.js';
+export { type Connector, connectTls } from './node/tls.js';
+export {
+  createUndiciConnector,
+  type UndiciCallback,
+  type UndiciConnectOptions,
+  type UndiciConnector,
+  type UndiciConnectorOptions,
+} from './node/undici.js';
 export type { Alarm, Holder, Runtime } from './runtime/runtime.js';
 export { systemRuntime } from './runtime/system.js';
 export { VirtualRuntime } from './runtime/virtual.js';

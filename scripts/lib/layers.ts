@@ -14,9 +14,10 @@ const SEES: Readonly<Record<string, readonly string[]>> = {
   link: ['base', 'wire', 'runtime'],
   stack: ['base', 'wire', 'tcp', 'runtime', 'link'],
   net: ['base', 'wire', 'tcp', 'stack', 'runtime', 'link'],
+  node: ['base', 'wire', 'tcp', 'stack', 'net', 'runtime', 'link'],
   services: ['base', 'wire', 'tcp', 'stack', 'net', 'runtime', 'root'],
-  cli: ['base', 'wire', 'tcp', 'stack', 'net', 'services', 'runtime', 'link', 'root'],
-  root: ['base', 'wire', 'tcp', 'stack', 'net', 'services', 'runtime', 'link', 'root'],
+  cli: ['base', 'wire', 'tcp', 'stack', 'net', 'node', 'services', 'runtime', 'link', 'root'],
+  root: ['base', 'wire', 'tcp', 'stack', 'net', 'node', 'services', 'runtime', 'link', 'root'],
 };
 
 /** The core gets packets and the time as arguments, so modules that reach outside stay out. */

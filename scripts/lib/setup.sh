@@ -42,11 +42,39 @@ setup_missing_debian() {
   command -v ip >/dev/null && command -v ss >/dev/null || echo iproute2
   command -v tcpdump >/dev/null || echo tcpdump
   command -v tshark >/dev/null || echo tshark
+  command -v ssh >/dev/null || echo openssh-client
+  command -v redis-server >/dev/null || echo redis-server
+  command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
+    echo postgresql
   if setup_addon_is_stale; then
     command -v g++ >/dev/null || command -v c++ >/dev/null || echo g++
     command -v make >/dev/null || echo make
     python3 -c '' 2>/dev/null || echo python3
   fi
+}
+
+# Runs a command while no package that it installs may start a server, nor make one that starts later.
+setup_without_servers() (
+  policy=/usr/sbin/policy-rc.d clusters=/etc/postgresql-common/createcluster.d
+  if ! [ -e "$policy" ] && printf '#!/bin/sh\nexit 101\n' >"$policy"; then
+    trap 'rm -f "$policy"' EXIT
+    chmod +x "$policy"
+  fi
+  if ! command -v pg_createcluster >/dev/null && mkdir -p "$clusters"; then
+    echo 'create_main_cluster = false' >"$clusters/tuntcp.conf"
+  fi
+  "$@"
+)
+
+# A server that has come with our package only is not to start with the machine either.
+setup_disable() {
+  local service
+  [ -d /run/systemd/system ] || return 0
+  for service in redis-server postgresql; do
+    case " $missing " in
+    *" $service "*) systemctl disable --quiet "$service" || true ;;
+    esac
+  done
 }
 
 setup_system_packages() {
@@ -59,7 +87,8 @@ setup_system_packages() {
   if ! command -v apt-get >/dev/null; then
     if command -v dnf >/dev/null; then
       missing=$(printf '%s' "$missing" |
-        sed 's/netcat-openbsd/netcat/; s/iputils-ping/iputils/; s/iproute2/iproute/; s/g++/gcc-c++/; s/tshark/wireshark-cli/')
+        sed 's/netcat-openbsd/netcat/; s/iputils-ping/iputils/; s/iproute2/iproute/; s/g++/gcc-c++/; s/tshark/wireshark-cli/
+          s/openssh-client/openssh-clients/; s/redis-server/redis/')
       setup_say "some programs are missing; to install them: sudo dnf install -y $missing"
     else
       setup_say "some programs are missing; install with your package manager: $missing"
@@ -70,8 +99,9 @@ setup_system_packages() {
     setup_say "installing Debian packages: $missing"
     # shellcheck disable=SC2086
     { apt-get -qq update &&
-      DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing; } \
-      </dev/null >/dev/null ||
+      DEBIAN_FRONTEND=noninteractive setup_without_servers \
+        apt-get -qq install -y --no-install-recommends $missing; } \
+      </dev/null >/dev/null && setup_disable ||
       setup_say "could not install them; going on without: $missing"
   fi
   return 0

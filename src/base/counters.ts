@@ -54,6 +54,30 @@ export class Counters {
   tcpTimeouts = 0;
   /** Retransmissions started by duplicate ACKs (RFC 5681 §3.2). */
   tcpFastRetransmits = 0;
+  /** Fast recoveries entered without SACK, and with it; Linux's TCPRenoRecovery and TCPSackRecovery. */
+  tcpRenoRecovery = 0;
+  tcpSackRecovery = 0;
+  /** Tail loss probes sent, and losses that they repaired (RFC 8985 §7). */
+  tcpLossProbes = 0;
+  tcpLossProbeRecovery = 0;
+  /** Retransmissions that RACK found lost in their turn. */
+  tcpLostRetransmits = 0;
+  /** Retransmission timeouts that proved spurious (RFC 5682, RFC 3522). */
+  tcpSpuriousRtos = 0;
+  /** Recoveries undone: by a timestamp (RFC 3522), by D-SACKs (RFC 2883). */
+  tcpFullUndo = 0;
+  tcpDsackUndo = 0;
+  /** D-SACK blocks that arrived, and that were sent. */
+  tcpDsackRecv = 0;
+  tcpDsackSent = 0;
+  /** Segments that arrived after later ones without having been retransmitted (RFC 8985 §6.2). */
+  tcpSackReorders = 0;
+  /** SACK blocks ignored because they cannot be true. */
+  tcpSackDiscards = 0;
+  /** Peers that discarded what they had SACKed (RFC 2018 §8). */
+  tcpSackReneging = 0;
+  /** SACK blocks not noted because they would have cut what is outstanding into too many pieces. */
+  tcpWqueueTooBig = 0;
   /** ACKs sent by the delayed-ACK timer. */
   tcpDelayedAcks = 0;
   /** Keep-alive probes sent. */

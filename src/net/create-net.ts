@@ -1,17 +1,48 @@
-import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { EventEmitter } from 'node:events';
+import {
+  BlockList,
+  getDefaultAutoSelectFamily,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  isIP,
+  isIPv4,
+  isIPv6,
+  SocketAddress,
+} from 'node:net';
+import { Duplex } from 'node:stream';
 import type { Transport } from '../stack/connection.js';
-import type { ConnectArguments, ConnectListener } from './connect-options.js';
-import { normalizeArguments } from './connect-options.js';
+import { clientSocket } from './channels.js';
+import type {
+  AutoSelectFamily,
+  ConnectArguments,
+  ConnectListener,
+  Normalized,
+} from './connect-options.js';
+import { normalizeArguments, validateAttemptTimeout } from './connect-options.js';
+import { constructible } from './constructible.js';
+import { NODE_MAJOR } from './node-version.js';
 import type { ConnectionListener, ServerOptions } from './server.js';
 import { Server } from './server.js';
 import { Socket } from './socket.js';
 import type { SocketOptions } from './socket-options.js';
+import { validateBoolean } from './validate.js';
 
-/** `connect` and `createConnection`: Node's forms for TCP. */
+/** `connect` and `createConnection`: Node's forms. */
 export interface Connect {
   (options: ConnectArguments & { timeout?: number }, listener?: ConnectListener): Socket;
   (port: number | string, host: string, listener?: ConnectListener): Socket;
   (port: number | string, listener?: ConnectListener): Socket;
+}
+
+/** A class that may be called without `new`. */
+export interface SocketConstructor {
+  new (options?: SocketOptions): Socket;
+  (options?: SocketOptions): Socket;
+}
+
+/** A class that may be called without `new`. */
+export interface ServerConstructor {
+  new (options?: ServerOptions | ConnectionListener, listener?: ConnectionListener): Server;
+  (options?: ServerOptions | ConnectionListener, listener?: ConnectionListener): Server;
 }
 
 /** What `node:net` exports, on a host of ours. */
@@ -20,15 +51,10 @@ export interface NetModule {
   createServer(listener: ConnectionListener): Server;
   connect: Connect;
   createConnection: Connect;
-  Socket: new (options?: SocketOptions) => Socket;
+  Socket: SocketConstructor;
   /** The same class as `Socket`. */
-  Stream: new (
-    options?: SocketOptions,
-  ) => Socket;
-  Server: new (
-    options?: ServerOptions | ConnectionListener,
-    listener?: ConnectionListener,
-  ) => Server;
+  Stream: SocketConstructor;
+  Server: ServerConstructor;
   isIP: typeof isIP;
   isIPv4: typeof isIPv4;
   isIPv6: typeof isIPv6;
@@ -39,6 +65,7 @@ export interface NetModule {
   /** ms */
   getDefaultAutoSelectFamilyAttemptTimeout(): number;
   setDefaultAutoSelectFamilyAttemptTimeout(value: number): void;
+  _normalizeArgs(args: unknown[]): Normalized;
 }
 
 /**
@@ -48,12 +75,18 @@ export interface NetModule {
 export function createNet(transport: Transport | (() => Transport)): NetModule {
   let host = typeof transport === 'function' ? null : transport;
   const get = (): Transport => (host ??= (transport as () => Transport)());
-  const classes = bind(get);
+  const defaults: AutoSelectFamily = {
+    enabled: getDefaultAutoSelectFamily(),
+    attemptTimeout: getDefaultAutoSelectFamilyAttemptTimeout(),
+  };
+  const classes = bind(get, defaults);
   const connect = (...args: unknown[]): Socket => {
-    const [options] = normalizeArguments(args);
+    const normalized = normalizeArguments(args);
+    const [options] = normalized;
     const socket = new classes.Socket(options as SocketOptions);
+    if (NODE_MAJOR < 22) clientSocket.publish({ socket });
     if (options.timeout) socket.setTimeout(options.timeout as number);
-    return socket.connect(...args);
+    return socket.connect(normalized);
   };
   return {
     createServer: (options?: ServerOptions | ConnectionListener, listener?: ConnectionListener) =>
@@ -67,43 +100,48 @@ export function createNet(transport: Transport | (() => Transport)): NetModule {
     isIPv6,
     BlockList,
     SocketAddress,
-    ...autoSelectFamily(),
+    ...autoSelectFamily(defaults),
+    _normalizeArgs: normalizeArguments,
   };
 }
 
 type Classes = Pick<NetModule, 'Socket' | 'Server'>;
 
-function bind(get: () => Transport): Classes {
-  const bound = {
-    Socket: class extends Socket {
-      override get _transport(): Transport {
-        return get();
-      }
-    },
-    Server: class extends Server {
-      override get _transport(): Transport {
-        return get();
-      }
-      override get _Socket(): Classes['Socket'] {
-        return bound.Socket;
-      }
-    },
+function bind(get: () => Transport, defaults: AutoSelectFamily): Classes {
+  class BoundSocket extends Socket {
+    override get _transport(): Transport {
+      return get();
+    }
+    override get _autoSelectFamily(): AutoSelectFamily {
+      return defaults;
+    }
+  }
+  const socketClass = constructible(BoundSocket, 'Socket', Duplex);
+  class BoundServer extends Server {
+    override get _transport(): Transport {
+      return get();
+    }
+    override get _Socket(): typeof BoundSocket {
+      return socketClass;
+    }
+  }
+  const serverClass = constructible(BoundServer, 'Server', EventEmitter);
+  return {
+    Socket: socketClass as unknown as SocketConstructor,
+    Server: serverClass as unknown as ServerConstructor,
   };
-  return bound;
 }
 
-/** Settings for programs that have them; the host has one address family, so they change nothing. */
-function autoSelectFamily() {
-  let enabled = true;
-  let attemptTimeout = 250;
+/** Node's settings of what {@link AutoSelectFamily} is unless `connect` says otherwise. */
+function autoSelectFamily(defaults: AutoSelectFamily) {
   return {
-    getDefaultAutoSelectFamily: () => enabled,
+    getDefaultAutoSelectFamily: () => defaults.enabled,
     setDefaultAutoSelectFamily: (value: boolean) => {
-      enabled = value;
+      defaults.enabled = validateBoolean(value, 'value');
     },
-    getDefaultAutoSelectFamilyAttemptTimeout: () => attemptTimeout,
+    getDefaultAutoSelectFamilyAttemptTimeout: () => defaults.attemptTimeout,
     setDefaultAutoSelectFamilyAttemptTimeout: (value: number) => {
-      attemptTimeout = Math.max(10, value);
+      defaults.attemptTimeout = validateAttemptTimeout(value, 'value');
     },
   };
 }

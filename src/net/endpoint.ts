@@ -1,40 +1,59 @@
 import type { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { ConnectionInfo } from '../stack/connection.js';
-import type { Handle } from './handle.js';
+import { stem } from './constructible.js';
+import type { Handle, SocketName } from './handle.js';
 
-const FAMILY = 'IPv4';
+/** A chunk of a stream that takes strings as they are. */
+export interface Chunk {
+  chunk: Buffer | string;
+  encoding: BufferEncoding;
+}
+
+function lengthOf({ chunk, encoding }: Chunk): number {
+  return typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.length;
+}
 
 /** What a socket says of itself: its two ends, how far it is, and what has passed through it. */
-export abstract class Endpoint extends Duplex {
+export abstract class Endpoint extends stem(Duplex) {
   connecting = false;
-  _handle: Handle | null = null;
+  _hadError = false;
+  /** A socket around this one: what is active here is active there. */
+  _parent: { connecting?: boolean; _unrefTimer?(): void } | null = null;
+  _host: string | null = null;
+  _closeAfterHandlingError = false;
+  _sockname: SocketName | null = null;
+  _peername: SocketName | undefined;
+  /** What waits for the connection: one write, or those of a `writev`. */
+  _pendingData: Buffer | string | readonly Chunk[] | null = null;
+  _pendingEncoding = '';
 
-  /** The remote end if it was asked for, which outlives the connection as in Node. */
-  #peer: AddressInfo | null = null;
+  #handle: Handle | null = null;
   /** The counts of a handle that is no more. */
   #bytesRead = 0;
   #bytesWritten = 0;
 
-  /** Lets go of the handle, and keeps what it has counted. @internal */
-  protected _dropHandle(handle: Handle): void {
-    this.#bytesRead = handle.bytesRead;
-    this.#bytesWritten = handle.bytesWritten;
-    this._handle = null;
+  get _handle(): Handle | null {
+    return this.#handle;
   }
 
-  /** Before another connection is made. @internal */
-  protected _forgetPeer(): void {
-    this.#peer = null;
+  set _handle(handle: Handle | null) {
+    this.#handle = handle;
+  }
+
+  /** Keeps what the handle has counted. @internal */
+  protected _keepCounts(handle: Handle): void {
+    this.#bytesRead = handle.bytesRead + 0;
+    this.#bytesWritten = handle.bytesWritten + 0;
   }
 
   /** A snapshot of the TCP connection for people and tools; null before and after it. */
   info(): ConnectionInfo | null {
-    return this._handle?.connection?.info() ?? null;
+    return this.#handle?.connection?.info() ?? null;
   }
 
   get pending(): boolean {
-    return this._handle === null || this.connecting;
+    return !this.#handle || this.connecting;
   }
 
   get _connecting(): boolean {
@@ -48,65 +67,79 @@ export abstract class Endpoint extends Duplex {
   }
 
   get bufferSize(): number | undefined {
-    return this._handle === null ? undefined : this.writableLength;
+    return this.#handle ? this.writableLength : undefined;
   }
 
   get bytesRead(): number {
-    return (this._handle?.bytesRead ?? this.#bytesRead) + 0;
+    return this.#handle ? this.#handle.bytesRead + 0 : this.#bytesRead;
+  }
+
+  /** Bytes handed to the connection. */
+  get _bytesDispatched(): number {
+    return this.#handle ? this.#handle.bytesWritten + 0 : this.#bytesWritten;
   }
 
   /** Bytes written, those that wait in the stream included. */
-  get bytesWritten(): number {
-    const dispatched = this._handle?.bytesWritten ?? this.#bytesWritten;
-    return dispatched + this.#undispatched();
-  }
-
-  #undispatched(): number {
-    if (this._handle !== null && !this.connecting) {
-      const state = this as unknown as { writableBuffer?: { chunk: Uint8Array }[] };
-      let length = 0;
-      for (const { chunk } of state.writableBuffer ?? []) length += chunk.length;
-      return length;
+  get bytesWritten(): number | undefined {
+    const state = this as unknown as { writableBuffer?: Chunk[] };
+    const waiting = state.writableBuffer;
+    if (!waiting) return undefined;
+    let length = this._bytesDispatched;
+    for (const each of waiting) length += lengthOf(each);
+    const data = this._pendingData;
+    if (data === null) return length;
+    if (typeof data === 'string' || Buffer.isBuffer(data)) {
+      return length + lengthOf({ chunk: data, encoding: this._pendingEncoding as BufferEncoding });
     }
-    return this.connecting ? this.writableLength : 0;
+    for (const each of data) length += lengthOf(each);
+    return length;
   }
 
   address(): AddressInfo | Record<string, never> {
-    const connection = this.connecting ? null : this._handle?.connection;
-    if (!connection) return {};
-    return { address: connection.localAddress, family: FAMILY, port: connection.localPort };
+    return this._getsockname() as AddressInfo;
+  }
+
+  _getsockname(): SocketName {
+    if (!this.#handle) return {};
+    if (this._sockname === null) {
+      this._sockname = {};
+      this.#handle.getsockname(this._sockname);
+    }
+    return this._sockname;
+  }
+
+  /** The remote end, which outlives the connection if it was asked for, as in Node. */
+  _getpeername(): SocketName {
+    if (!this.#handle || this.connecting) return this._peername ?? {};
+    if (this._peername === undefined) {
+      const name: SocketName = {};
+      if (!this.#handle.getpeername(name)) return name;
+      this._peername = name;
+    }
+    return this._peername;
   }
 
   get localAddress(): string | undefined {
-    return this.connecting ? undefined : this._handle?.connection?.localAddress;
+    return this._getsockname().address;
   }
 
   get localPort(): number | undefined {
-    return this.connecting ? undefined : this._handle?.connection?.localPort;
+    return this._getsockname().port;
   }
 
   get localFamily(): string | undefined {
-    return this.localAddress === undefined ? undefined : FAMILY;
-  }
-
-  #peerName(): AddressInfo | null {
-    const connection = this.connecting ? null : this._handle?.connection;
-    if (connection && this.#peer === null) {
-      const { remoteAddress: address, remotePort: port } = connection;
-      this.#peer = { address, family: FAMILY, port };
-    }
-    return this.#peer;
+    return this._getsockname().family;
   }
 
   get remoteAddress(): string | undefined {
-    return this.#peerName()?.address;
+    return this._getpeername().address;
   }
 
   get remotePort(): number | undefined {
-    return this.#peerName()?.port;
+    return this._getpeername().port;
   }
 
   get remoteFamily(): string | undefined {
-    return this.#peerName()?.family;
+    return this._getpeername().family;
   }
 }

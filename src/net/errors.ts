@@ -30,14 +30,17 @@ export function errnoException(code: string, syscall: string): SystemError {
   return systemError(`${syscall} ${code}`, code, syscall);
 }
 
-function place(address: string | undefined, port: number | undefined): string {
-  if (address === undefined) return '';
-  return port !== undefined && port > 0 ? ` ${address}:${port}` : ` ${address}`;
+type Address = string | null | undefined;
+type Port = number | null | undefined;
+
+function place(address: Address, port: Port): string {
+  if (!address) return '';
+  return port && port > 0 ? ` ${address}:${port}` : ` ${address}`;
 }
 
-function located(error: SystemError, address?: string, port?: number): SystemError {
-  if (address !== undefined) error.address = address;
-  if (port !== undefined && port > 0) error.port = port;
+function located(error: SystemError, address: Address, port: Port): SystemError {
+  error.address = address as string;
+  if (port) error.port = port;
   return error;
 }
 
@@ -45,8 +48,8 @@ function located(error: SystemError, address?: string, port?: number): SystemErr
 export function hostPortException(
   code: string,
   syscall: string,
-  address?: string,
-  port?: number,
+  address: Address,
+  port?: Port,
   additional?: string,
 ): SystemError {
   let message = `${syscall} ${code}${place(address, port)}`;
@@ -58,8 +61,8 @@ export function hostPortException(
 export function listenException(
   code: string,
   syscall: string,
-  address?: string,
-  port?: number,
+  address: Address,
+  port?: Port,
 ): SystemError {
   const text = getSystemErrorMap().get(-(ERRNO[code] ?? 0))?.[1] ?? 'unknown error';
   const message = `${syscall} ${code}: ${text}${place(address, port)}`;
@@ -134,7 +137,9 @@ export function invalidArgValue(
 }
 
 export function outOfRange(name: string, range: string, value: unknown): CodedError {
-  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`;
+  const isLarge = Number.isInteger(value) && Math.abs(value as number) > 2 ** 32;
+  const text = inspect(value, { numericSeparator: isLarge });
+  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${text}`;
   return coded(RangeError, 'ERR_OUT_OF_RANGE', message);
 }
 
@@ -149,8 +154,40 @@ export function missingArgs(...names: string[]): CodedError {
   return coded(TypeError, 'ERR_MISSING_ARGS', `The ${list} argument must be specified`);
 }
 
-export function invalidAddress(address: string): CodedError {
+export function invalidAddress(address: unknown): CodedError {
   return coded(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${address}`);
+}
+
+/** A lookup has given an address of family `family`, which is neither 4 nor 6. */
+export function invalidAddressFamily(family: unknown, host: unknown, port: unknown): CodedError {
+  const message = `Invalid address family: ${family} ${host}:${port}`;
+  return Object.assign(coded(RangeError, 'ERR_INVALID_ADDRESS_FAMILY', message), { host, port });
+}
+
+export function ipBlocked(address: string): CodedError {
+  return coded(Error, 'ERR_IP_BLOCKED', `IP(${address}) is blocked by net.BlockList`);
+}
+
+export function invalidHandleType(): CodedError {
+  return coded(TypeError, 'ERR_INVALID_HANDLE_TYPE', 'This handle type cannot be sent');
+}
+
+/** A name that stands for no address, as `dns.lookup` says it. */
+export function notFound(hostname: string): NodeJS.ErrnoException {
+  const error = new Error(`getaddrinfo ENOTFOUND ${hostname}`);
+  // libuv's number; the resolver's errors are none of the system's.
+  return Object.assign(error, {
+    errno: -3008,
+    code: 'ENOTFOUND',
+    syscall: 'getaddrinfo',
+    hostname,
+  });
+}
+
+/** What all addresses of a host have answered, with the code of the first. */
+export function allFailed(errors: Error[]): AggregateError {
+  const error = new AggregateError(errors);
+  return Object.assign(error, { code: (errors[0] as { code?: string } | undefined)?.code });
 }
 
 export function socketClosed(): CodedError {

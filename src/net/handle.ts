@@ -5,49 +5,67 @@ import type {
   ConnectionHandler,
   Transport,
 } from '../stack/connection.js';
+import { closings } from './closing.js';
+import { codeOf, errnoException } from './errors.js';
+import { ipv4Of, ipv6Error } from './ipv6.js';
+import { NODE_MAJOR } from './node-version.js';
+import { Outgoing } from './outgoing.js';
+import { connectPath } from './pipe.js';
+import type { ReadSink } from './read-sink.js';
 
 /** What a handle tells the socket that it belongs to. */
 export interface HandleOwner {
   push(chunk: Uint8Array | null): boolean;
   read(size: number): unknown;
   destroy(): unknown;
-  /** The handshake is complete. */
-  _onEstablished(): void;
-  /** The connection broke; `syscall` is what the user was doing. */
-  _onBroken(code: ConnectionErrorCode, syscall: 'connect' | 'read'): void;
+  /** Reading failed. */
+  _onReadError(code: ConnectionErrorCode | 'ENOBUFS'): void;
   /** Bytes were received or sent. */
-  _onActivity(): void;
+  _unrefTimer(): void;
 }
 
-/** `onread` of a socket: received bytes are copied into a buffer of the user's. */
-export interface ReadSink {
-  buffer: Uint8Array | (() => Uint8Array);
-  /** False stops reading. */
-  callback(length: number, buffer: Uint8Array): boolean | undefined;
-}
-
+/** An accepted connection is complete, and the first chance to tell of it. */
+export type Announce = (handle: Handle) => void;
+/** The outcome of {@link Handle.connect}: null, or why it failed. */
+export type ConnectDone = (code: ConnectionErrorCode | null) => void;
 type WriteCallback = (error?: Error | null) => void;
 interface Chunk {
   chunk: Uint8Array;
 }
 
-const NOTHING = new Uint8Array(0);
+/** An address with its port, as Node's handles give it. */
+export interface SocketName {
+  address?: string;
+  family?: string;
+  port?: number;
+}
+
+const RESOLVED = Promise.resolve();
 
 /** An exception of the user's code is the process's to know, and must not unwind the host. */
-function rethrow(error: unknown): void {
+export function rethrow(error: unknown): void {
   process.nextTick(() => {
     throw error;
   });
+}
+
+function nameInto(out: SocketName, address: string, port: number): void {
+  out.address = address;
+  out.family = 'IPv4';
+  out.port = port;
 }
 
 /**
  * One socket's end of a {@link Connection}: what `_handle` is in Node. It turns "there is something"
  * and "there is room" into pushes and write callbacks, defers bad news until the user looks, and
  * keeps the process alive exactly while something is under way: connecting, reading or writing.
- * The user's code runs in the async context in which the handle was made.
+ * Each callback runs in the async context in which what it answers was asked for.
  */
 export class Handle extends AsyncResource implements ConnectionHandler {
   connection: Connection | null = null;
+  owner: HandleOwner | null = null;
+  /** No file descriptor of the kernel's. */
+  readonly fd = -1;
   /** The stream wants data. */
   reading = false;
   // Doubles from the start, for the reason given in `tcp/tcb.ts`.
@@ -55,45 +73,71 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   bytesWritten = -0;
   sink: ReadSink | null = null;
 
-  readonly #owner: HandleOwner;
-  readonly #transport: Transport;
-  #connecting: boolean;
+  readonly transport: Transport;
+  /** A Unix domain socket of the kernel's. */
+  isPipe = false;
+  #announce: Announce | null = null;
+  #localAddress: string | undefined;
+  #localPort: number | undefined;
+  /** Who waits for the connection, and in which context. */
+  #connectDone: ConnectDone | null = null;
+  #connectContext: AsyncResource | null = null;
+  /** Linux takes `connect` on a connection that it made once more, and calls it a success. */
+  #mayRepeat = false;
   /** False until the user has had a turn to add listeners; nothing is delivered before. */
   #live = false;
   #referenced = true;
   #held = false;
+  #closed = false;
   /** `reading` was asked for during a push. */
   #asked = false;
+  /** A push is under way, or the turn between one and the next. */
   #pulling = false;
   #ended = false;
   #broken: ConnectionErrorCode | null = null;
   /** The host has let go of the connection. */
   #over = false;
+  /** What the user's buffer had no room for. */
+  #rest: Uint8Array | null = null;
 
-  #outgoing: Uint8Array = NOTHING;
-  #offset = 0;
-  #queue: readonly Chunk[] | null = null;
-  #queueIndex = 0;
+  readonly #outgoing = new Outgoing();
   #written: WriteCallback | null = null;
+  #writeContext: AsyncResource | null = null;
 
-  constructor(owner: HandleOwner, transport: Transport, connecting: boolean) {
+  /** Goes on in a tick of its own, after whatever the last callback has scheduled. */
+  readonly #soon = (): void => {
+    process.nextTick(proceed, this);
+  };
+
+  constructor(transport: Transport) {
     super('TUNTCP');
-    this.#owner = owner;
-    this.#transport = transport;
-    this.#connecting = connecting;
+    this.transport = transport;
   }
 
-  attach(connection: Connection): void {
+  /** Takes over an accepted connection; `announce` is called when it is complete. */
+  accept(connection: Connection, announce: Announce): void {
     this.connection = connection;
-    this.#updateHold();
+    this.#announce = announce;
   }
 
   // What the host calls.
 
   established(): void {
-    this.#connecting = false;
-    this.#run(this.#announce);
-    process.nextTick(goLive, this);
+    const announce = this.#announce;
+    if (announce !== null) {
+      this.#announce = null;
+      announce(this);
+      return;
+    }
+    this.#mayRepeat = true;
+    this.#connected(null);
+    this.goLive();
+  }
+
+  /** Delivers from the next tick on: the user has had the chance to listen. */
+  goLive(): void {
+    this.#pulling = true;
+    void RESOLVED.then(this.#soon);
   }
 
   readable(): void {
@@ -101,7 +145,9 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   writable(): void {
-    if (this.#written !== null) this.#run(this.#flush);
+    if (this.#written === null || this.connection === null) return;
+    this.owner?._unrefTimer();
+    if (this.#outgoing.fill(this.connection)) this.#finishWrite();
   }
 
   finished(): void {}
@@ -109,14 +155,9 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   closed(error: ConnectionErrorCode | null): void {
     this.#over = true;
     this.#broken = error;
-    if (this.#connecting && error !== null) {
-      this.#connecting = false;
-      this.#run(this.#fail);
-    } else if (error === null && this.#isCutOff()) {
-      this.#run(this.#abandon);
-    } else if (this.#live) {
-      this.#run(this.#conclude);
-    }
+    if (this.#connectDone !== null && error !== null) this.#connected(error);
+    else if (error === null && this.#isCutOff()) this.#run(this.#abandon);
+    else if (this.#live && !this.#pulling) this.#run(this.#conclude);
   }
 
   /** Over without a FIN from the peer: the host was closed. */
@@ -126,16 +167,100 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   #abandon(): void {
-    this.#owner.destroy();
+    this.owner?.destroy();
+  }
+
+  #connected(code: ConnectionErrorCode | null): void {
+    const done = this.#connectDone;
+    const context = this.#connectContext;
+    this.#connectDone = null;
+    this.#connectContext = null;
+    if (done === null || context === null) return;
+    try {
+      context.runInAsyncScope(done, null, code);
+    } catch (error) {
+      rethrow(error);
+    }
+    this.#updateHold();
   }
 
   // What the socket calls.
 
+  /** Chooses the local end; null, or the code of what is wrong with it. */
+  bindTo(address: string, port: number | undefined): string | null {
+    // As in Node, what does not fit into 16 bits is cut off.
+    const cut = port === undefined ? 0 : port & 0xffff;
+    const four = ipv4Of(address);
+    if (four === null) return ipv6Error(address);
+    const code = this.transport.bindError?.(four, cut) ?? null;
+    if (code !== null) return code;
+    this.#localAddress = four;
+    this.#localPort = cut;
+    return null;
+  }
+
+  /** Connects; null, or the code of what stops it at once, and `done` is not called then. */
+  connect(address: string, port: number, done: ConnectDone): string | null {
+    if (this.#connectDone !== null) return 'EALREADY';
+    if (this.connection !== null) {
+      if (!this.#mayRepeat) return 'EISCONN';
+      this.#mayRepeat = false;
+      this.#await(done);
+      this.transport.runtime.yield(() => this.#connected(null));
+      return null;
+    }
+    const remoteAddress = ipv4Of(address);
+    if (remoteAddress === null) return ipv6Error(address);
+    const localAddress = this.#localAddress;
+    const localPort = this.#localPort;
+    try {
+      const request = { remoteAddress, remotePort: port, localAddress, localPort };
+      this.connection = this.transport.connect(request, this);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === undefined) throw error;
+      return code;
+    }
+    this.#await(done);
+    return null;
+  }
+
+  /** Connects to a Unix domain socket. */
+  connectPath(path: string, done: ConnectDone): string | null {
+    if (this.connection !== null) return this.#connectDone === null ? 'EISCONN' : 'EALREADY';
+    this.isPipe = true;
+    this.connection = connectPath(path, this);
+    this.#await(done);
+    return null;
+  }
+
+  #await(done: ConnectDone): void {
+    this.#connectDone = done;
+    this.#connectContext = new AsyncResource('TUNTCPCONNECT');
+    this.#updateHold();
+  }
+
+  getsockname(out: SocketName): void {
+    if (this.isPipe) return;
+    if (this.connection !== null) {
+      nameInto(out, this.connection.localAddress, this.connection.localPort);
+    } else if (this.#localAddress !== undefined) {
+      nameInto(out, this.#localAddress, this.#localPort ?? 0);
+    }
+  }
+
+  /** True when there is a remote end, whose name is then in `out`. */
+  getpeername(out: SocketName): boolean {
+    if (this.connection === null || this.#connectDone !== null || this.isPipe) return false;
+    nameInto(out, this.connection.remoteAddress, this.connection.remotePort);
+    return true;
+  }
+
   /** Reads on, and delivers what is there already. */
   readStart(): void {
     this.#asked = true;
-    if (this.reading || this.#ended) return;
     this.reading = true;
+    if (this.#ended) return;
     if (this.#live && !this.#pulling) this.#pull();
     this.#updateHold();
   }
@@ -148,19 +273,20 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** Takes `bytes`; true when all are in the send buffer, otherwise `done` is called when they are. */
   write(bytes: Uint8Array, done: WriteCallback): boolean {
     this.bytesWritten += bytes.length;
-    this.#outgoing = bytes;
-    this.#offset = 0;
+    this.#outgoing.one(bytes);
     return this.#send(done);
   }
 
   /** As {@link write}, for several chunks of `length` bytes in all. */
   writev(chunks: readonly Chunk[], length: number, done: WriteCallback): boolean {
     this.bytesWritten += length;
-    this.#queue = chunks;
-    this.#queueIndex = 1;
-    this.#outgoing = chunks[0]!.chunk;
-    this.#offset = 0;
+    this.#outgoing.many(chunks);
     return this.#send(done);
+  }
+
+  /** Bytes that were written and wait for room in the send buffer. */
+  get writeQueueSize(): number {
+    return this.#outgoing.length;
   }
 
   /** Why writing is of no use, or null. */
@@ -168,27 +294,59 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     return this.#over ? (this.#broken ?? 'EPIPE') : null;
   }
 
-  shutdown(): void {
-    if (!this.#over) this.connection?.shutdown();
+  /** Half-closes and calls `done`, in a later turn. False when there is nothing left to close. */
+  shutdown(done: () => void): boolean {
+    if (this.connection === null || this.#over) return false;
+    this.transport.runtime.yield(() => {
+      if (!this.#over) this.connection?.shutdown();
+      done();
+    });
+    return true;
   }
 
-  /** Lets go of the connection; nothing is delivered after it. */
-  close(reset: boolean): void {
+  setNoDelay(on: boolean): void {
+    this.connection?.setNoDelay(on);
+  }
+
+  /** `initialDelay` in ms before the first probe; 0 keeps the host's configuration. */
+  setKeepAlive(on: boolean, initialDelay: number): void {
+    this.connection?.setKeepAlive(on, initialDelay);
+  }
+
+  /** Lets go of the connection; nothing is delivered after it, and `done` is called in a later turn. */
+  close(done?: () => void): void {
+    this.#release(false, done);
+  }
+
+  /** As {@link close}, with RST. */
+  reset(done?: () => void): void {
+    this.#release(true, done);
+  }
+
+  #release(reset: boolean, done: (() => void) | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
     const { connection } = this;
-    if (connection === null) return;
+    const connecting = this.#connectDone !== null;
     this.connection = null;
+    this.#connectDone = null;
+    this.#connectContext = null;
     this.reading = false;
-    this.#outgoing = NOTHING;
-    this.#queue = null;
+    this.#rest = null;
+    this.#outgoing.clear();
     const written = this.#written;
     this.#written = null;
     this.#updateHold();
-    if (!this.#over) {
-      if (reset || this.#connecting) connection.abort();
+    if (connection !== null && !this.#over) {
+      if (reset || connecting) connection.abort();
       else connection.close();
     }
-    // After 'error' and before 'close', as when libuv cancels a write.
-    if (written !== null) this.#transport.runtime.yield(() => written(null));
+    if (done === undefined && written === null) return;
+    closings(this.transport.runtime).add(() => {
+      // After 'error' and before 'close', as when libuv cancels a write.
+      written?.(NODE_MAJOR >= 22 ? errnoException('ECANCELED', 'write') : null);
+      if (done !== undefined) this.runInAsyncScope(done);
+    });
   }
 
   ref(): void {
@@ -201,13 +359,13 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     this.#updateHold();
   }
 
+  hasRef(): boolean {
+    return this.#referenced && !this.#closed;
+  }
+
   /** What `node:http` asks of a handle when it keeps a connection for the next request. */
   getAsyncId(): number {
     return this.asyncId();
-  }
-
-  hasRef(): boolean {
-    return this.#referenced;
   }
 
   // Inside.
@@ -218,21 +376,13 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     } catch (error) {
       rethrow(error);
       // What it was in the middle of goes on.
-      if (this.#live) process.nextTick(goLive, this);
+      if (this.#live) this.goLive();
     }
   }
 
-  #announce(): void {
-    this.#owner._onEstablished();
-    this.#updateHold();
-  }
-
-  #fail(): void {
-    this.#owner._onBroken(this.#broken!, 'connect');
-  }
-
-  /** After `established()`, one turn of the tick queue later. */
-  start(): void {
+  /** The next tick after {@link goLive} or after a push. */
+  proceed(): void {
+    this.#pulling = false;
     if (this.connection === null) return;
     this.#live = true;
     this.#run(this.#conclude);
@@ -240,97 +390,87 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   /** Delivers what is there, and then bad news to whoever is reading or writing. */
   #conclude(): void {
-    if (this.reading && !this.#pulling) this.#pull();
-    if (this.#broken !== null && (this.reading || this.#written !== null)) this.#raise();
+    if (this.reading) this.#pull();
+    const busy = (this.reading && !this.#ended) || this.#written !== null;
+    if (this.#broken !== null && busy && !this.#pulling) this.#raise();
   }
 
   #raise(): void {
     if (this.connection === null) return;
     this.reading = false;
     this.#updateHold();
-    this.#owner._onBroken(this.#broken!, 'read');
+    this.owner?._onReadError(this.#broken!);
   }
 
+  /** Delivers one chunk, or what comes after the last one; a next chunk has to wait for a tick. */
   #pull(): void {
-    this.#pulling = true;
-    try {
-      this.#deliver();
-    } finally {
-      this.#pulling = false;
-      this.#updateHold();
-    }
-  }
-
-  #deliver(): void {
-    const owner = this.#owner;
-    while (this.reading) {
-      // The user may have destroyed the socket in the course of the last push.
-      const chunk = this.connection === null ? null : this.connection.read();
-      if (chunk === null) break;
-      this.bytesRead += chunk.length;
-      owner._onActivity();
-      this.#asked = false;
-      const more = this.sink === null ? owner.push(chunk) : this.#pour(this.sink, chunk);
-      if (!more && !this.#asked) this.reading = false;
-    }
-    if (!this.reading || this.connection === null) return;
-    if (this.connection.ended) {
-      this.reading = false;
+    const { connection, owner } = this;
+    if (connection === null || owner === null || this.#ended) return;
+    const chunk = this.#rest ?? connection.read();
+    if (chunk !== null) this.#deliver(owner, chunk);
+    else if (connection.ended) {
       this.#ended = true;
       owner.push(null);
       owner.read(0);
-    } else if (this.#broken !== null) {
-      this.#raise();
-    }
+    } else if (this.#broken !== null) this.#raise();
+    this.#updateHold();
   }
 
-  /** Hands a chunk to the user in pieces of the size of the user's buffer. */
-  #pour(sink: ReadSink, chunk: Uint8Array): boolean {
-    let more = true;
-    for (let at = 0; at < chunk.length; ) {
-      const buffer = typeof sink.buffer === 'function' ? sink.buffer() : sink.buffer;
-      const length = Math.min(buffer.length, chunk.length - at);
-      buffer.set(chunk.subarray(at, at + length));
-      at += length;
-      if (sink.callback(length, buffer) === false) more = false;
-      if (this.connection === null) return false;
+  #deliver(owner: HandleOwner, chunk: Uint8Array): void {
+    this.#pulling = true;
+    this.#asked = false;
+    let more = false;
+    try {
+      owner._unrefTimer();
+      if (this.sink !== null) more = this.#pour(this.sink, chunk);
+      else {
+        this.bytesRead += chunk.length;
+        more = owner.push(chunk);
+      }
+    } finally {
+      this.#pulling = false;
     }
-    return more;
+    if (!more && !this.#asked) this.reading = false;
+    if (this.reading && this.#hasMore()) this.goLive();
+  }
+
+  /** Hands the user a piece of the size of the user's buffer, and keeps the rest. */
+  #pour(sink: ReadSink, chunk: Uint8Array): boolean {
+    const length = sink.take(chunk);
+    if (length === 0) {
+      this.owner?._onReadError('ENOBUFS');
+      return false;
+    }
+    this.bytesRead += length;
+    this.#rest = length < chunk.length ? chunk.subarray(length) : null;
+    return sink.tell(length);
+  }
+
+  #hasMore(): boolean {
+    const { connection } = this;
+    if (connection === null || this.#ended) return false;
+    const waiting = this.#rest !== null || connection.readableLength > 0;
+    return waiting || connection.ended || this.#broken !== null;
   }
 
   #send(done: WriteCallback): boolean {
-    if (this.#fill()) return true;
+    if (this.#outgoing.fill(this.connection!)) return true;
     this.#written = done;
+    this.#writeContext = new AsyncResource('TUNTCPWRITE');
     this.#updateHold();
     return false;
   }
 
-  /** Moves what waits into the send buffer; true when nothing is left. */
-  #fill(): boolean {
-    const connection = this.connection!;
-    for (;;) {
-      const left = this.#outgoing.length - this.#offset;
-      const taken = left > 0 ? connection.write(this.#outgoing, this.#offset) : 0;
-      if (taken < left) {
-        this.#offset += taken;
-        return false;
-      }
-      if (this.#queue === null || this.#queueIndex === this.#queue.length) break;
-      this.#outgoing = this.#queue[this.#queueIndex++]!.chunk;
-      this.#offset = 0;
-    }
-    this.#outgoing = NOTHING;
-    this.#queue = null;
-    return true;
-  }
-
-  #flush(): void {
-    if (this.connection === null) return;
-    this.#owner._onActivity();
-    if (!this.#fill()) return;
+  #finishWrite(): void {
     const written = this.#written!;
+    const context = this.#writeContext!;
     this.#written = null;
-    written(null);
+    this.#writeContext = null;
+    try {
+      context.runInAsyncScope(written, null, null);
+    } catch (error) {
+      rethrow(error);
+    }
     this.#updateHold();
   }
 
@@ -338,14 +478,14 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     const wanted =
       this.#referenced &&
       this.connection !== null &&
-      (this.#connecting || this.reading || this.#written !== null);
+      (this.#connectDone !== null || (this.reading && !this.#ended) || this.#written !== null);
     if (wanted === this.#held) return;
     this.#held = wanted;
-    if (wanted) this.#transport.hold();
-    else this.#transport.release();
+    if (wanted) this.transport.hold();
+    else this.transport.release();
   }
 }
 
-function goLive(handle: Handle): void {
-  handle.start();
+function proceed(handle: Handle): void {
+  handle.proceed();
 }

@@ -6,7 +6,7 @@ import type { Alarm, Runtime } from '../runtime/runtime.js';
  */
 export class IdleTimer {
   readonly #runtime: Runtime;
-  readonly #expired: () => void;
+  #expired: (() => void) | null = null;
   readonly #alarm: Alarm;
   /** ms of silence; 0 when stopped. */
   #limit = 0;
@@ -14,15 +14,15 @@ export class IdleTimer {
   /** False after it has expired, until there is activity again. */
   #armed = false;
 
-  constructor(runtime: Runtime, expired: () => void) {
+  constructor(runtime: Runtime) {
     this.#runtime = runtime;
-    this.#expired = expired;
     this.#alarm = runtime.alarm(() => this.#ring());
   }
 
-  /** Expires after `limit` ms (above 0) without {@link touch}. */
-  start(limit: number): void {
+  /** Calls `expired` after `limit` ms (above 0) without {@link touch}. */
+  start(limit: number, expired: () => void): void {
     this.stop();
+    this.#expired = expired;
     this.#limit = limit;
     this.touch();
   }
@@ -50,6 +50,6 @@ export class IdleTimer {
       return;
     }
     this.#armed = false;
-    this.#expired();
+    this.#expired?.();
   }
 }

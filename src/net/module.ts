@@ -26,6 +26,7 @@ export const {
   setDefaultAutoSelectFamily,
   getDefaultAutoSelectFamilyAttemptTimeout,
   setDefaultAutoSelectFamilyAttemptTimeout,
+  _normalizeArgs,
 } = net;
 export type Socket = NetSocket;
 export type Stream = NetSocket;

@@ -1,42 +1,44 @@
-import { AsyncResource } from 'node:async_hooks';
-import { lookup as dnsLookup } from 'node:dns';
-import { EventEmitter } from 'node:events';
-import type { AddressInfo, DropArgument, ServerOpts } from 'node:net';
+import { addAbortListener, EventEmitter } from 'node:events';
+import type { AddressInfo, BlockList, DropArgument, ServerOpts } from 'node:net';
 import { isIP } from 'node:net';
-import type { Connection, ConnectionHandler, Listener, Transport } from '../stack/connection.js';
-import { normalizeArguments } from './connect-options.js';
+import { getDefaultHighWaterMark } from 'node:stream';
+import type { Transport } from '../stack/connection.js';
+import { serverListen, serverSocket } from './channels.js';
+import { isPipeName, normalizeArguments, toNumber } from './connect-options.js';
+import { stem } from './constructible.js';
 import {
   alreadyListening,
-  codeOf,
   invalidArgType,
   invalidArgValue,
   listenException,
   serverNotRunning,
 } from './errors.js';
+import type { Handle, SocketName } from './handle.js';
+import { resolveListenHost } from './lookup.js';
+import { NODE_MAJOR } from './node-version.js';
+import { ServerHandle } from './server-handle.js';
 import type { Socket, SocketServer } from './socket.js';
-import type { SocketOptions } from './socket-options.js';
-import { validateAbortSignal, validateFunction, validateNumber, validatePort } from './validate.js';
+import { checkBlockList, type SocketOptions } from './socket-options.js';
+import { validateAbortSignal, validateNumber, validatePort } from './validate.js';
 
 export type ConnectionListener = (socket: Socket) => void;
 /** Options of `new Server()`, as `net.createServer` has them. */
 export interface ServerOptions extends ServerOpts {
   highWaterMark?: number;
-  captureRejections?: boolean;
+  /** Remote addresses whose connections are closed at once. */
+  blockList?: BlockList;
 }
 
-/** A connection above `maxConnections`: ended as soon as the host lets us. */
-class Dropped implements ConnectionHandler {
-  readonly #connection: Connection;
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-  established(): void {
-    this.#connection.close();
-  }
-  readable(): void {}
-  writable(): void {}
-  finished(): void {}
-  closed(): void {}
+type Options = Record<string, unknown>;
+/** The sockets of connections that a server accepts. */
+type SocketClass = new (options?: SocketOptions) => Socket;
+
+// In Node's own words.
+const ABSTRACT_FOR_ALL =
+  'can not set readableAll or writableAllt to true when path is abstract unix socket';
+
+function withoutStack(): TypeError {
+  return new TypeError('A Server belongs to a stack: use stack.net.Server or createNet(transport)');
 }
 
 function checkOptions(options: unknown): ServerOptions {
@@ -49,215 +51,251 @@ function checkOptions(options: unknown): ServerOptions {
  * A TCP server in the shape of `net.Server`. Servers are made by the classes and functions of
  * {@link createNet}, which tie them to a transport; this base class has none.
  */
-export class Server extends EventEmitter implements SocketServer {
+export class Server extends stem(EventEmitter) implements SocketServer {
   allowHalfOpen: boolean;
   pauseOnConnect: boolean;
   noDelay: boolean;
   keepAlive: boolean;
-  /** ms before the first keep-alive probe; 0 keeps the host's configuration. */
+  /** Seconds before the first keep-alive probe; 0 keeps the host's configuration. */
   keepAliveInitialDelay: number;
-  highWaterMark: number | undefined;
-  /** Connections above this number are ended, with a 'drop' event. */
-  maxConnections?: number;
+  highWaterMark: number;
+  declare blockList?: BlockList;
+  /** Connections above this number are closed, with a 'drop' event. */
+  declare maxConnections?: number;
+  declare _connectionKey?: string;
+  declare _pipeName?: string;
   _connections = 0;
+  _handle: ServerHandle | null = null;
+  _usingWorkers = false;
+  _workers: unknown[] = [];
   _unref = false;
-
-  #listener: Listener | null = null;
-  #held = false;
-  /** The asynchronous context of `listen`, in which connections are accepted. */
-  #context: AsyncResource | null = null;
-  /** Counts `listen` calls, so that a lookup that ends after a close is without effect. */
-  #listening = 0;
-  #socketOptions: SocketOptions = {};
+  /** Counts calls of `listen` and `close`, so that a lookup that ends later is without effect. */
+  _listeningId = 1;
 
   constructor(options?: ServerOptions | ConnectionListener | null, listener?: ConnectionListener) {
-    const given = typeof options === 'function' ? {} : checkOptions(options);
-    super({ captureRejections: given.captureRejections });
+    super();
     const onConnection = typeof options === 'function' ? options : listener;
+    const given = typeof options === 'function' ? {} : checkOptions(options);
     if (typeof onConnection === 'function') this.on('connection', onConnection);
-    const { keepAliveInitialDelay } = given;
-    if (keepAliveInitialDelay !== undefined) {
-      validateNumber(keepAliveInitialDelay, 'options.keepAliveInitialDelay');
-    }
+    const { keepAliveInitialDelay: delay, highWaterMark } = given;
+    if (delay !== undefined) validateNumber(delay, 'options.keepAliveInitialDelay');
+    if (highWaterMark !== undefined) validateNumber(highWaterMark, 'options.highWaterMark');
     this.allowHalfOpen = given.allowHalfOpen || false;
     this.pauseOnConnect = !!given.pauseOnConnect;
     this.noDelay = Boolean(given.noDelay);
     this.keepAlive = Boolean(given.keepAlive);
-    this.keepAliveInitialDelay = Math.max(0, keepAliveInitialDelay ?? 0);
-    this.highWaterMark = given.highWaterMark;
+    this.keepAliveInitialDelay = Math.trunc(Math.max(0, delay ?? 0) / 1000) || 0;
+    const fallback = getDefaultHighWaterMark(false);
+    this.highWaterMark = (highWaterMark ?? -1) < 0 ? fallback : highWaterMark!;
+    const blockList = checkBlockList(given.blockList);
+    if (blockList !== undefined) this.blockList = blockList;
   }
 
   /** The host below. */
   get _transport(): Transport {
-    throw new TypeError(
-      'A Server belongs to a stack: use stack.net.Server or createNet(transport)',
-    );
+    throw withoutStack();
   }
 
   /** The class of accepted sockets. */
-  get _Socket(): new (
-    options?: SocketOptions,
-  ) => Socket {
-    throw new TypeError(
-      'A Server belongs to a stack: use stack.net.Server or createNet(transport)',
-    );
+  get _Socket(): SocketClass {
+    throw withoutStack();
   }
 
   // Listening.
 
   listen(...args: unknown[]): this {
-    const [options, callback] = normalizeArguments(args);
-    if (this.listening) throw alreadyListening();
+    const [given, callback] = normalizeArguments(args);
+    if (this._handle) throw alreadyListening();
+    serverListen.asyncStart.publish({ server: this, options: given });
     if (callback !== null) this.once('listening', callback);
-    const first = args[0];
-    const anyPort = args.length === 0 || typeof first === 'function' || first === undefined;
-    if (anyPort || first === null) options.port = 0;
-    if ('port' in options && (options.port === undefined || options.port === null))
-      options.port = 0;
-    const backlog = this.#backlog(options.backlog, args);
+    const backlog = toNumber(args.length > 1 && args[1]) || toNumber(args.length > 2 && args[2]);
+    const options = (given._handle || given.handle || given) as Options;
+    this._listeningId++;
+    if ((options as unknown) instanceof ServerHandle) return this.#share(options as never);
     this.#closeOnAbort(options.signal);
-    const { port, host } = options;
-    if (typeof port === 'number' || typeof port === 'string') {
-      const number = validatePort(port, 'options.port');
-      if (host) this.#listenOn(String(host), number, backlog);
-      else this.#open('0.0.0.0', number, backlog);
+    if (typeof options.fd === 'number' && options.fd >= 0) {
+      this.#fail('EINVAL', null, null);
       return this;
     }
-    if (typeof options.path === 'string') return this.#refusePath(options.path);
-    if (!('port' in options || 'path' in options)) {
-      const reason = 'must have the property "port" or "path"';
-      throw invalidArgValue('options', options, reason);
+    const isAnyPort =
+      args.length === 0 ||
+      typeof args[0] === 'function' ||
+      (options.port === undefined && 'port' in options) ||
+      options.port === null;
+    if (isAnyPort) options.port = 0;
+    if (typeof options.port === 'number' || typeof options.port === 'string') {
+      const port = validatePort(options.port, 'options.port');
+      this.#listenOn(options.host, port, Number(options.backlog || backlog));
+      return this;
     }
-    throw invalidArgValue('options', options);
-  }
-
-  /** From the options, or the second or third of `(port, host, backlog)`. */
-  #backlog(option: unknown, args: readonly unknown[]): number | undefined {
-    const value =
-      Number(args.length > 1 && args[1]) || Number(args.length > 2 && args[2]) || option;
-    const number = typeof value === 'number' ? value : Number(value ?? 0);
-    return number > 0 ? Math.trunc(number) : undefined;
+    if (options.path && isPipeName(options.path)) {
+      return this.#listenPath(options, Number(options.backlog || backlog));
+    }
+    const reason = 'must have the property "port" or "path"';
+    const isWithout = !('port' in options || 'path' in options);
+    throw invalidArgValue('options', options, isWithout ? reason : undefined);
   }
 
   #closeOnAbort(signal: unknown): void {
     if (signal === undefined) return;
     validateAbortSignal(signal, 'options.signal');
-    const { aborted } = signal as AbortSignal;
     const close = (): void => {
       this.close();
     };
-    if (aborted) process.nextTick(close);
+    if ((signal as AbortSignal).aborted) process.nextTick(close);
     else {
-      (signal as AbortSignal).addEventListener('abort', close, { once: true });
-      this.once('close', () => (signal as AbortSignal).removeEventListener('abort', close));
+      const disposable = addAbortListener(signal as AbortSignal, close);
+      this.once('close', () => disposable[Symbol.dispose]());
     }
   }
 
-  #refusePath(path: string): this {
-    process.nextTick(() => this.emit('error', listenException('ENOTSUP', 'listen', path)));
+  /** Listens with the handle of another server, whose connections are ours from now on. */
+  #share(handle: ServerHandle): this {
+    this.#adopt(handle, null, -1, -1);
     return this;
   }
 
-  #listenOn(host: string, port: number, backlog: number | undefined): void {
-    const turn = ++this.#listening;
-    const found = (error: Error | null, address: string): void => {
-      if (turn !== this.#listening) return;
-      if (error) this.emit('error', error);
-      else if (isIP(address) === 6) this.#fail('EADDRNOTAVAIL', address, port);
-      else this.#open(address, port, backlog);
+  #listenPath(options: Options, backlog: number): this {
+    const path = options.path as string;
+    const { readableAll, writableAll } = options as {
+      readableAll?: boolean;
+      writableAll?: boolean;
     };
-    const known = host === 'localhost' ? '127.0.0.1' : host === '::' ? '0.0.0.0' : host;
-    if (isIP(known)) process.nextTick(found, null, known);
-    else dnsLookup(host, { family: 4 }, found);
+    if (path.startsWith('\0') && (readableAll || writableAll)) {
+      throw invalidArgValue('options', options, ABSTRACT_FOR_ALL);
+    }
+    this._pipeName = path;
+    const handle = new ServerHandle(this._transport);
+    const open = { path, readableAll, writableAll, backlog: backlog || undefined };
+    const failed = (code: string): void => {
+      this.#emitError(listenException(code, 'listen', path, -1));
+    };
+    if (handle.listenPath(open, failed)) this.#adopt(handle, path, -1, -1);
+    return this;
   }
 
-  #open(address: string, port: number, backlog: number | undefined): void {
-    const context = new AsyncResource('TUNTCPSERVER');
-    const accept = (connection: Connection): ConnectionHandler =>
-      context.runInAsyncScope(this.#accept, this, connection);
-    try {
-      this.#listener = this._transport.listen({ address, port, backlog }, accept);
-    } catch (error) {
-      const code = codeOf(error);
-      if (code === undefined) throw error;
-      this.#fail(code, address, port);
+  #listenOn(host: unknown, port: number, backlog: number): void {
+    if (!host) {
+      this._listen2('0.0.0.0', port, 4, backlog);
       return;
     }
-    this.#context = context;
-    this.#socketOptions = {
-      allowHalfOpen: this.allowHalfOpen,
-      noDelay: this.noDelay,
-      keepAlive: this.keepAlive,
-      keepAliveInitialDelay: this.keepAliveInitialDelay,
-    };
-    if (this.highWaterMark !== undefined) this.#socketOptions.highWaterMark = this.highWaterMark;
-    this.#updateHold();
-    process.nextTick(() => {
-      if (this.#context === context) this.emit('listening');
+    const turn = this._listeningId;
+    resolveListenHost(host as string, (error, address, family) => {
+      if (turn !== this._listeningId) return;
+      if (error) this.emit('error', error);
+      else this._listen2(address, port, family || isIP(address), backlog);
     });
   }
 
-  #fail(code: string, address: string, port: number): void {
+  /** Node's own name for the step that begins to listen, which programs wrap. */
+  _listen2(address: string, port: number, family: number, backlog?: number): void {
+    const handle = new ServerHandle(this._transport);
+    const limit = Math.trunc(Number(backlog)) || 0;
+    const code = handle.listen(address, port, limit > 0 ? limit : undefined);
+    if (code === null) this.#adopt(handle, address, port, family);
+    else this.#fail(code, address, port);
+  }
+
+  #adopt(handle: ServerHandle, address: string | null, port: number, family: number): void {
+    this._handle = handle;
+    handle.owner = this;
+    serverListen.asyncEnd.publish({ server: this });
+    this._connectionKey = `${family}:${address}:${port}`;
+    if (this._unref) this.unref();
+    process.nextTick(() => {
+      if (this._handle) this.emit('listening');
+    });
+  }
+
+  #fail(code: string, address: string | null, port: number | null): void {
     const error = listenException(code, 'listen', address, port);
     process.nextTick(() => this.emit('error', error));
+    serverListen.error.publish({ server: this, error });
+  }
+
+  #emitError(error: Error): void {
+    serverListen.error.publish({ server: this, error });
+    this.emit('error', error);
   }
 
   get listening(): boolean {
-    return this.#listener !== null;
+    return !!this._handle;
   }
 
-  address(): AddressInfo | null {
-    if (this.#listener === null) return null;
-    return { address: this.#listener.address, family: 'IPv4', port: this.#listener.port };
+  address(): AddressInfo | string | null {
+    if (!this._handle || this._handle.isPipe) return this._pipeName || null;
+    const name: SocketName = {};
+    this._handle.getsockname(name);
+    return name as AddressInfo;
   }
 
   // Accepting.
 
-  #accept(connection: Connection): ConnectionHandler {
-    if (this.maxConnections && this._connections >= this.maxConnections) {
-      process.nextTick(() => this.emit('drop', dropArgument(connection)));
-      return new Dropped(connection);
+  /** @internal */
+  _onConnection(handle: Handle): void {
+    if (this.#isFull()) {
+      if (handle.isPipe) this.emit('drop');
+      else this.emit('drop', dropArgument(handle));
+      handle.close();
+      return;
     }
-    const socket = new this._Socket(this.#socketOptions);
+    if (this.#isBlocked(handle)) {
+      handle.close();
+      return;
+    }
+    const socket = new this._Socket({
+      handle,
+      allowHalfOpen: this.allowHalfOpen,
+      pauseOnCreate: this.pauseOnConnect,
+      readable: true,
+      writable: true,
+      readableHighWaterMark: this.highWaterMark,
+      writableHighWaterMark: this.highWaterMark,
+    } as SocketOptions);
+    socket._setAccepted(this.noDelay, this.keepAlive, this.keepAliveInitialDelay * 1000);
     this._connections++;
-    return socket._adopt(connection, this, this.pauseOnConnect);
-  }
-
-  /** @internal */
-  _onConnection(socket: Socket): void {
+    socket.server = this;
+    socket._server = this;
     this.emit('connection', socket);
+    serverSocket.publish({ socket });
   }
 
-  /** @internal */
-  _onDestroyed(): void {
-    this._connections--;
-    this._emitCloseIfDrained();
+  #isFull(): boolean {
+    const { maxConnections: limit } = this;
+    if (limit === undefined || limit === null) return false;
+    // Before Node.js 22 a limit of 0 was none.
+    if (NODE_MAJOR < 22 && !limit) return false;
+    return this._connections >= limit;
+  }
+
+  #isBlocked(handle: Handle): boolean {
+    const name: SocketName = {};
+    if (this.blockList === undefined || !handle.getpeername(name)) return false;
+    return this.blockList.check(name.address!, 'ipv4');
   }
 
   // Ending.
 
   /** Stops accepting; 'close' is emitted when the connections that there are have ended. */
   close(callback?: (error?: Error) => void): this {
+    this._listeningId++;
     if (typeof callback === 'function') {
-      if (this.#listener !== null) this.once('close', callback);
+      if (this._handle) this.once('close', callback);
       else this.once('close', () => callback(serverNotRunning()));
     }
-    this.#listening++;
-    this.#listener?.close();
-    this.#listener = null;
-    this.#context = null;
-    this.#updateHold();
+    this._handle?.close();
+    this._handle = null;
     this._emitCloseIfDrained();
     return this;
   }
 
   _emitCloseIfDrained(): void {
-    if (this.#listener !== null || this._connections > 0) return;
+    if (this._handle || this._connections) return;
     process.nextTick(() => this.emit('close'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#listener === null) return;
+    if (!this._handle) return;
     await new Promise<void>((resolve, reject) => {
       this.close((error) => (error ? reject(error) : resolve()));
     });
@@ -275,39 +313,34 @@ export class Server extends EventEmitter implements SocketServer {
   // The rest.
 
   getConnections(callback: (error: Error | null, count: number) => void): this {
-    validateFunction(callback, 'callback');
     process.nextTick(callback, null, this._connections);
     return this;
   }
 
   ref(): this {
     this._unref = false;
-    this.#updateHold();
+    this._handle?.ref();
     return this;
   }
 
   unref(): this {
     this._unref = true;
-    this.#updateHold();
+    this._handle?.unref();
     return this;
-  }
-
-  #updateHold(): void {
-    const wanted = this.#listener !== null && !this._unref;
-    if (wanted === this.#held) return;
-    this.#held = wanted;
-    if (wanted) this._transport.hold();
-    else this._transport.release();
   }
 }
 
-function dropArgument(connection: Connection): DropArgument {
-  return {
-    localAddress: connection.localAddress,
-    localPort: connection.localPort,
-    localFamily: 'IPv4',
-    remoteAddress: connection.remoteAddress,
-    remotePort: connection.remotePort,
-    remoteFamily: 'IPv4',
-  };
+function dropArgument(handle: Handle): DropArgument {
+  const local: SocketName = {};
+  const remote: SocketName = {};
+  handle.getsockname(local);
+  handle.getpeername(remote);
+  return Object.assign(Object.create(null) as DropArgument, {
+    localAddress: local.address,
+    localPort: local.port,
+    localFamily: local.family,
+    remoteAddress: remote.address,
+    remotePort: remote.port,
+    remoteFamily: remote.family,
+  });
 }

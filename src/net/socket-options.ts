@@ -1,8 +1,10 @@
 import type { SocketConstructorOpts } from 'node:net';
+import { BlockList } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
-import { coded, invalidArgValue } from './errors.js';
-import type { ReadSink } from './handle.js';
-import { validateNumber } from './validate.js';
+import { coded, invalidArgType, invalidArgValue, invalidHandleType } from './errors.js';
+import type { Handle } from './handle.js';
+import type { OnRead } from './read-sink.js';
+import { validateInt32, validateNumber } from './validate.js';
 
 /** Options of `new Socket()`; `fd` is refused, since no kernel has our sockets. */
 export interface SocketOptions extends SocketConstructorOpts, Pick<DuplexOptions, 'highWaterMark'> {
@@ -11,26 +13,41 @@ export interface SocketOptions extends SocketConstructorOpts, Pick<DuplexOptions
   /** ms before the first keep-alive probe; 0 keeps the host's configuration. */
   keepAliveInitialDelay?: number;
   /** Received bytes are copied into `buffer` and told to `callback`; there is no 'data' then. */
-  onread?: ReadSink;
+  onread?: OnRead;
+  /** The handle of another socket of ours, to take over. */
+  handle?: Handle;
+  /** With {@link handle}: do not read yet. */
+  pauseOnCreate?: boolean;
+  manualStart?: boolean;
+  /** Remote addresses that are not connected to. */
+  blockList?: BlockList;
+  /** The eight bits of IPv4's type of service, for {@link Socket.getTypeOfService}. */
+  typeOfService?: number;
 }
 
-/** Throws for options that a socket cannot have. */
+/** Throws for options that a socket cannot have, before it is made. */
 export function refuseUnsupported(options: SocketOptions & DuplexOptions): void {
   for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode'] as const) {
     if (options[name]) throw invalidArgValue(`options.${name}`, options[name], 'is not supported');
   }
-  if (options.fd !== undefined && options.fd !== null) {
-    validateNumber(options.fd, 'fd');
+  if (options.keepAliveInitialDelay !== undefined) {
+    validateNumber(options.keepAliveInitialDelay, 'options.keepAliveInitialDelay');
+  }
+}
+
+/** Throws for a descriptor or a handle that is not ours: no kernel has our sockets. */
+export function refuseForeign(options: SocketOptions, isOurs: (handle: unknown) => boolean): void {
+  const { fd, handle } = options;
+  if (handle) {
+    if (!isOurs(handle)) throw invalidHandleType();
+  } else if (fd !== undefined) {
+    validateInt32(fd, 'fd', 0);
     throw coded(TypeError, 'ERR_INVALID_FD_TYPE', 'Unsupported fd type: TCP');
   }
 }
 
-/** The user's `onread`, called on `socket`; null when there is none that can be used. */
-export function readSink(socket: unknown, options: SocketOptions): ReadSink | null {
-  const { onread } = options;
-  if (onread === null || typeof onread !== 'object') return null;
-  const { buffer, callback } = onread;
-  if (typeof callback !== 'function') return null;
-  if (!(buffer instanceof Uint8Array) && typeof buffer !== 'function') return null;
-  return { buffer, callback: (length, bytes) => callback.call(socket, length, bytes) };
+export function checkBlockList(blockList: unknown): BlockList | undefined {
+  if (!blockList) return undefined;
+  if (blockList instanceof BlockList) return blockList;
+  throw invalidArgType('options.blockList', 'an net.BlockList', blockList);
 }

@@ -1,35 +1,55 @@
-import { isIP } from 'node:net';
+import { AsyncResource } from 'node:async_hooks';
+import type { BlockList } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
-import { Duplex } from 'node:stream';
-import type { Connection, ConnectionErrorCode, Transport } from '../stack/connection.js';
-import type { ConnectArguments } from './connect-options.js';
-import { checkConnectOptions, normalizeArguments } from './connect-options.js';
-import { Endpoint } from './endpoint.js';
+import { addAbortSignal, Duplex } from 'node:stream';
+import type { ConnectionErrorCode, Transport } from '../stack/connection.js';
+import { clientSocket } from './channels.js';
+import type { AutoSelectFamily, ConnectArguments } from './connect-options.js';
+import { normalizeArguments } from './connect-options.js';
+import { connectToPath, lookupAndConnect } from './connecting.js';
+import { type Chunk, Endpoint } from './endpoint.js';
 import {
   closedBeforeConnection,
-  codeOf,
   endedByPeer,
   errnoException,
-  hostPortException,
-  invalidAddress,
+  invalidArgType,
+  invalidHandleType,
   missingArgs,
   socketClosed,
 } from './errors.js';
-import type { HandleOwner, ReadSink } from './handle.js';
+import type { HandleOwner } from './handle.js';
 import { Handle } from './handle.js';
 import { IdleTimer } from './idle-timer.js';
-import { resolveHost } from './lookup.js';
+import { NODE_MAJOR } from './node-version.js';
+import type { ReadSink } from './read-sink.js';
+import { readSink } from './read-sink.js';
 import type { SocketOptions } from './socket-options.js';
-import { readSink, refuseUnsupported } from './socket-options.js';
-import { validateDuration, validateFunction } from './validate.js';
+import { checkBlockList, refuseForeign, refuseUnsupported } from './socket-options.js';
+import {
+  validateAbortSignal,
+  validateDuration,
+  validateFunction,
+  validateInt32,
+} from './validate.js';
 
 type Callback = (error?: Error | null) => void;
-type Chunks = { chunk: Buffer; encoding: BufferEncoding }[];
+type Data = Buffer | string;
 
 /** What a socket tells the server that accepted it. */
 export interface SocketServer {
-  _onConnection(socket: Socket): void;
-  _onDestroyed(): void;
+  _connections: number;
+  _emitCloseIfDrained?(): void;
+}
+
+/** Keep-alive in the form that takes all of it at once. */
+export interface KeepAliveOptions {
+  enable?: boolean;
+  /** ms before the first probe; 0 keeps the host's configuration. */
+  initialDelay?: number;
+  /** ms between probes; the host's configuration has it. */
+  interval?: number;
+  /** Probes without an answer; the host's configuration has it. */
+  count?: number;
 }
 
 function onEnd(this: Socket): void {
@@ -58,49 +78,64 @@ function writeAfterEnd(
   return false;
 }
 
+/** Delays of keep-alive are counted in whole seconds, as Node does: ms, a multiple of 1000. */
+function wholeSeconds(ms: unknown): number {
+  return Math.max(0, Math.trunc(Number(ms) / 1000) || 0) * 1000;
+}
+
 /**
  * A TCP connection in the shape of `net.Socket`. Sockets are made by the classes and functions of
  * {@link createNet}, which tie them to a transport; this base class has none.
  */
 export class Socket extends Endpoint implements HandleOwner {
   /** ms of silence after which 'timeout' is emitted; undefined before {@link setTimeout}. */
-  timeout: number | undefined;
+  declare timeout: number | undefined;
+  /** Remote addresses that are not connected to. */
+  declare blockList?: BlockList;
+  /** `address:port` of each that was tried, when there were several. */
+  declare autoSelectFamilyAttemptedAddresses?: string[];
+  declare resetAndClosing?: boolean;
+  declare _aborted?: boolean;
   /** The server that accepted this socket, or null. */
   server: unknown = null;
   _server: SocketServer | null = null;
-  _host: string | null = null;
 
   #noDelay = false;
   #keepAlive = false;
   #keepAliveDelay = 0;
-  #unreferenced = false;
-  #resetting = false;
-  /** The stream asked for data before there was a handle. */
-  #readWanted = false;
-  #hadHandle = false;
+  #typeOfService: number | undefined;
   #sink: ReadSink | null = null;
-  /** Where we connect to, for error messages; `local` only if it was asked for. */
-  #target: { address: string; port: number; local: string } | null = null;
-  /** A write or an end that waits for the connection. */
-  #whenConnected: (() => void) | null = null;
   #idle: IdleTimer | null = null;
+  /** What the handle had not yet taken when it was last looked at; 0 when nothing waits. */
+  #lastWriteQueueSize = 0;
 
-  constructor(options: SocketOptions | number = {}) {
+  constructor(options?: SocketOptions | number) {
     const given: SocketOptions & DuplexOptions =
-      typeof options === 'number' ? { fd: options } : (options ?? {});
+      typeof options === 'number' ? { fd: options } : { ...options };
     refuseUnsupported(given);
     super({
       ...given,
       allowHalfOpen: Boolean(given.allowHalfOpen),
       emitClose: false,
       autoDestroy: true,
-      decodeStrings: true,
+      decodeStrings: false,
+      // Below, when there is a socket that can be destroyed.
+      signal: undefined,
     });
-    if (given.noDelay) this.#noDelay = true;
-    if (given.keepAlive) this.#keepAlive = true;
-    if (given.keepAliveInitialDelay) this.#keepAliveDelay = given.keepAliveInitialDelay;
+    if (given.signal) addAbortSignal(given.signal, this);
+    refuseForeign(given, (handle) => handle instanceof Handle);
+    this.#noDelay = Boolean(given.noDelay);
+    this.#keepAlive = Boolean(given.keepAlive);
+    this.#keepAliveDelay = wholeSeconds(given.keepAliveInitialDelay);
+    if (given.typeOfService !== undefined) {
+      this.#typeOfService = validateInt32(given.typeOfService, 'options.typeOfService', 0, 255);
+    }
     this.#sink = readSink(this, given);
     this.on('end', onEnd);
+    if (given.handle) this.#take(given.handle, given);
+    if (given.signal) this.#noteAbort(given.signal);
+    const blockList = checkBlockList(given.blockList);
+    if (blockList !== undefined) this.blockList = blockList;
   }
 
   /** The host below. */
@@ -110,162 +145,115 @@ export class Socket extends Endpoint implements HandleOwner {
     );
   }
 
+  get _autoSelectFamily(): AutoSelectFamily {
+    return { enabled: true, attemptTimeout: 250 };
+  }
+
+  #take(handle: Handle, options: SocketOptions & DuplexOptions): void {
+    this.#own(handle);
+    if (options.readable === false) return;
+    if (options.pauseOnCreate) {
+      handle.reading = false;
+      (this as { readableFlowing: boolean | null }).readableFlowing = false;
+    } else if (!options.manualStart) this.read(0);
+  }
+
+  #own(handle: Handle): void {
+    this._handle = handle;
+    handle.owner = this;
+    this.#sink?.prepare();
+    handle.sink = this.#sink;
+  }
+
+  #noteAbort(signal: AbortSignal): void {
+    validateAbortSignal(signal, 'options.signal');
+    const note = (): void => {
+      this._aborted = true;
+    };
+    process.nextTick(() => {
+      if (signal.aborted) note();
+      else signal.addEventListener('abort', note, { once: true });
+    });
+    this.once('close', () => signal.removeEventListener('abort', note));
+  }
+
   // Connecting.
 
   connect(...args: unknown[]): this {
     const [given, listener] = normalizeArguments(args);
     const options = given as ConnectArguments;
-    if (options.path) return this.#refusePipe(options.path);
-    if (options.port === undefined) throw missingArgs('options', 'port', 'path');
-    if (this.write === writeAfterEnd) this.write = Socket.prototype.write;
-    if (this.destroyed) this.#revive();
+    if (NODE_MAJOR >= 22) clientSocket.publish({ socket: this });
+    if (listener !== null) this.once('connect', listener);
+    if (this._parent?.connecting) return this;
+    if (options.port === undefined && (options.path === undefined || options.path === null)) {
+      throw missingArgs('options', 'port', 'path');
+    }
+    if (this.write !== Duplex.prototype.write) this.write = Duplex.prototype.write;
+    if (this.destroyed) {
+      this._handle = null;
+      this._peername = undefined;
+      this._sockname = null;
+    }
     if (options.noDelay) this.#noDelay = true;
     if (options.keepAlive) this.#keepAlive = true;
-    if (options.keepAliveInitialDelay) this.#keepAliveDelay = options.keepAliveInitialDelay;
-    if (listener !== null) this.once('connect', listener);
-    const port = checkConnectOptions(options);
-    this._onActivity();
-    this.connecting = true;
-    this.#hadHandle = true;
-    const host = options.host || 'localhost';
-    if (isIP(host)) {
-      process.nextTick(() => {
-        if (this.connecting) this.#open(host, port, options);
-      });
-    } else {
-      this._host = host;
-      this.#lookup(host, port, options);
+    if (options.keepAliveInitialDelay) {
+      this.#keepAliveDelay = wholeSeconds(options.keepAliveInitialDelay);
     }
-    return this;
-  }
-
-  #refusePipe(path: string): this {
+    if (!this._handle) this.#newHandle();
+    this._unrefTimer();
     this.connecting = true;
-    process.nextTick(() => this.destroy(hostPortException('ENOTSUP', 'connect', path)));
+    if (options.path) connectToPath(this, options.path);
+    else lookupAndConnect(this, options, this._autoSelectFamily);
     return this;
   }
 
-  #revive(): void {
+  #newHandle(): void {
     (this as unknown as { _undestroy(): void })._undestroy();
-    this._forgetPeer();
-    this.#whenConnected = null;
-    this.#readWanted = false;
-  }
-
-  #lookup(host: string, port: number, options: ConnectArguments): void {
-    resolveHost(host, options, (error, address, family) => {
-      this.emit('lookup', error, address, family, host);
-      if (!this.connecting) return;
-      if (error) process.nextTick(() => this.destroy(error));
-      else if (address === undefined || isIP(address) === 0) {
-        process.nextTick(() => this.destroy(invalidAddress(String(address))));
-      } else {
-        this._onActivity();
-        this.#open(address, port, options);
-      }
-    });
-  }
-
-  #open(address: string, port: number, options: ConnectArguments): void {
-    const { localAddress, localPort } = options;
-    const local = localAddress && localPort ? `${localAddress}:${localPort}` : '';
-    this.emit('connectionAttempt', address, port, isIP(address));
-    if (!this.connecting) return;
-    const before = this._handle?.connection;
-    if (before) {
-      const code = before.state === 'SYN_SENT' ? 'EALREADY' : 'EISCONN';
-      const name = `${before.localAddress}:${before.localPort}`;
-      this.destroy(hostPortException(code, 'connect', address, port, name));
-      return;
-    }
-    this.#target = { address, port, local };
-    if (isIP(address) === 6) {
-      this.destroy(hostPortException('ENETUNREACH', 'connect', address, port, local || ':::0'));
-      return;
-    }
-    const transport = this._transport;
-    const handle = new Handle(this, transport, true);
-    // As in Node, what does not fit into 16 bits is cut off.
-    const cut = localPort === undefined ? undefined : localPort & 0xffff;
-    try {
-      const request = { remoteAddress: address, remotePort: port, localAddress, localPort: cut };
-      handle.attach(transport.connect(request, handle));
-    } catch (error) {
-      this.destroy(this.#connectError(error, localAddress, localPort));
-      return;
-    }
-    this.#setHandle(handle);
-  }
-
-  #connectError(error: unknown, localAddress?: string, localPort?: number): Error {
-    const code = codeOf(error);
-    if (code === undefined) return error as Error;
-    const { address, port, local } = this.#target!;
-    if (localAddress !== undefined || localPort !== undefined) {
-      if (code.startsWith('EADDR')) {
-        return hostPortException(code, 'bind', localAddress ?? '0.0.0.0', localPort);
-      }
-    }
-    return hostPortException(code, 'connect', address, port, local || '0.0.0.0:0');
-  }
-
-  #setHandle(handle: Handle): void {
-    this._handle = handle;
-    this.#hadHandle = true;
-    handle.sink = this.#sink;
-    if (this.#unreferenced) handle.unref();
-    if (this.#readWanted) handle.readStart();
-    this.#readWanted = false;
-  }
-
-  /** Takes over a connection that `server` has accepted. @internal */
-  _adopt(connection: Connection, server: SocketServer, paused: boolean): Handle {
-    const handle = new Handle(this, this._transport, false);
-    handle.attach(connection);
-    this.#setHandle(handle);
-    this.server = server;
-    this._server = server;
-    if (paused) (this as { readableFlowing: boolean | null }).readableFlowing = false;
-    else this.read(0);
-    return handle;
+    this._sockname = null;
+    this.#own(new Handle(this._transport));
   }
 
   /** @internal */
-  _onEstablished(): void {
-    const connection = this._handle!.connection!;
-    if (this.#noDelay) connection.setNoDelay(true);
-    if (this.#keepAlive) connection.setKeepAlive(true, this.#keepAliveDelay);
-    if (!this.connecting) {
-      this._server?._onConnection(this);
-      return;
-    }
+  _replaceHandle(): void {
+    this._handle?.close();
+    this.#newHandle();
+  }
+
+  /** @internal */
+  _afterConnect(): void {
+    const handle = this._handle!;
     this.connecting = false;
-    this._onActivity();
+    this._sockname = null;
+    this._unrefTimer();
+    if (this.#noDelay) handle.setNoDelay(true);
+    if (this.#keepAlive) handle.setKeepAlive(true, this.#keepAliveDelay);
     this.emit('connect');
-    const waiting = this.#whenConnected;
-    this.#whenConnected = null;
-    waiting?.();
     this.emit('ready');
     if (this.readable && !this.isPaused()) this.read(0);
   }
 
-  /** @internal */
-  _onBroken(code: ConnectionErrorCode, syscall: 'connect' | 'read'): void {
-    if (syscall === 'read') {
-      this.destroy(errnoException(code, syscall));
-      return;
-    }
-    const { address, port, local } = this.#target!;
-    const error = hostPortException(code, syscall, address, port, local);
-    this.emit('connectionAttemptFailed', address, port, isIP(address), error);
-    this.destroy(error);
+  /** The options that the server has set on an accepted connection. @internal */
+  _setAccepted(noDelay: boolean, keepAlive: boolean, keepAliveDelay: number): void {
+    if (noDelay) this.setNoDelay(true);
+    if (keepAlive) this.setKeepAlive(true, keepAliveDelay);
   }
 
   // Reading.
 
-  override _read(_size: number): void {
-    if (this._handle !== null) this._handle.readStart();
-    else this.#readWanted = true;
+  /** @internal */
+  _onReadError(code: ConnectionErrorCode | 'ENOBUFS'): void {
+    this.destroy(errnoException(code, 'read'));
+  }
+
+  override _read(size: number): void {
+    const handle = this._handle;
+    if (this.connecting || !handle) this.once('connect', () => this._read(size));
+    else if (!handle.reading) handle.readStart();
+  }
+
+  #resumeSink(): void {
+    if (this.#sink === null || this.connecting) return;
+    if (this._handle?.reading === false) this._handle.readStart();
   }
 
   override pause(): this {
@@ -274,77 +262,97 @@ export class Socket extends Endpoint implements HandleOwner {
   }
 
   override resume(): this {
-    if (this.#sink !== null && !this.connecting) this._handle?.readStart();
+    this.#resumeSink();
     return super.resume();
   }
 
   override read(size?: number): unknown {
-    if (this.#sink !== null && !this.connecting) this._handle?.readStart();
+    this.#resumeSink();
     return super.read(size);
   }
 
   // Writing.
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
-    if (this.connecting) {
-      this.#wait(() => this._write(chunk, _encoding, callback), callback);
-      return;
-    }
-    const handle = this.#writableHandle(callback);
-    if (handle?.write(chunk, callback)) callback();
+  override end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
+    super.end(chunk, encoding as BufferEncoding, callback as Callback);
+    return this;
   }
 
-  override _writev(chunks: Chunks, callback: Callback): void {
-    if (this.connecting) {
-      this.#wait(() => this._writev(chunks, callback), callback);
-      return;
-    }
-    const handle = this.#writableHandle(callback);
-    if (handle === null) return;
-    let length = 0;
-    for (let i = 0; i < chunks.length; i++) length += chunks[i]!.chunk.length;
-    if (handle.writev(chunks, length, callback)) callback();
+  override _write(data: Data, encoding: BufferEncoding, callback: Callback): void {
+    this._writeGeneric(false, data, encoding, callback);
   }
 
-  /** The handle to write to; null, with the error given to `callback`, when writing is no use. */
-  #writableHandle(callback: Callback): Handle | null {
+  override _writev(chunks: Chunk[], callback: Callback): void {
+    this._writeGeneric(true, chunks, '', callback);
+  }
+
+  _writeGeneric(
+    isMany: boolean,
+    data: Data | Chunk[],
+    encoding: BufferEncoding | '',
+    callback: Callback,
+  ): void {
+    if (this.connecting) {
+      this.#whenConnected(isMany, data, encoding, callback);
+      return;
+    }
+    this._pendingData = null;
+    this._pendingEncoding = '';
     const handle = this._handle;
-    if (handle === null) {
+    if (!handle) {
       callback(socketClosed());
-      return null;
+      return;
     }
-    this._onActivity();
+    this._unrefTimer();
     const code = handle.writeError;
-    if (code === null) return handle;
-    callback(errnoException(code, 'write'));
-    return null;
+    if (code !== null) callback(errnoException(code, 'write'));
+    else if (isMany) this.#writeMany(handle, data as Chunk[], callback);
+    else this.#writeOne(handle, data as Data, encoding as BufferEncoding, callback);
   }
 
-  /** Keeps `task` until the connection is there; when it never comes, `callback` hears of it. */
-  #wait(task: () => void, callback: Callback): void {
+  #whenConnected(
+    isMany: boolean,
+    data: Data | Chunk[],
+    encoding: BufferEncoding | '',
+    callback: Callback,
+  ): void {
+    this._pendingData = data;
+    this._pendingEncoding = encoding;
     const unanswered = (): void => {
       callback(closedBeforeConnection());
     };
-    this.#whenConnected = () => {
+    this.once('connect', () => {
       this.off('close', unanswered);
-      task();
-    };
+      this._writeGeneric(isMany, data, encoding, callback);
+    });
     this.once('close', unanswered);
   }
 
+  #writeOne(handle: Handle, data: Data, encoding: BufferEncoding, callback: Callback): void {
+    const bytes = typeof data === 'string' ? Buffer.from(data, encoding) : data;
+    const done = handle.write(bytes, callback);
+    this.#lastWriteQueueSize = done ? 0 : handle.writeQueueSize;
+    if (done) callback();
+  }
+
+  #writeMany(handle: Handle, chunks: Chunk[], callback: Callback): void {
+    let length = 0;
+    for (let i = 0; i < chunks.length; i++) {
+      const each = chunks[i]!;
+      if (typeof each.chunk === 'string') each.chunk = Buffer.from(each.chunk, each.encoding);
+      length += each.chunk.length;
+    }
+    const done = handle.writev(chunks as { chunk: Buffer }[], length, callback);
+    this.#lastWriteQueueSize = done ? 0 : handle.writeQueueSize;
+    if (done) callback();
+  }
+
   override _final(callback: Callback): void {
-    if (this.pending) {
+    if (NODE_MAJOR >= 22 ? this.connecting : this.pending) {
       this.once('connect', () => this._final(callback));
       return;
     }
-    const handle = this._handle;
-    if (handle === null) {
-      callback();
-      return;
-    }
-    handle.shutdown();
-    // Not at once: a destroy in this turn comes before 'finish'.
-    process.nextTick(callback);
+    if (!this._handle?.shutdown(callback)) callback();
   }
 
   // Ending.
@@ -357,35 +365,43 @@ export class Socket extends Endpoint implements HandleOwner {
 
   /** Ends the connection with RST. */
   resetAndDestroy(): this {
-    if (this.connecting) this.once('connect', () => this.#reset());
-    else if (this._handle !== null) this.#reset();
-    else this.destroy(socketClosed());
+    if (this._handle?.isPipe) throw invalidHandleType();
+    if (!this._handle) this.destroy(socketClosed());
+    else if (this.connecting) this.once('connect', () => this._reset());
+    else this._reset();
     return this;
   }
 
-  #reset(): void {
-    this.#resetting = true;
-    this.destroy();
+  _reset(): this {
+    this.resetAndClosing = true;
+    return this.destroy();
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.connecting = false;
     this.#idle?.stop();
     const handle = this._handle;
-    if (handle !== null) {
-      handle.close(this.#resetting);
-      this._dropHandle(handle);
-    }
-    this.#resetting = false;
-    callback(error);
-    if (this.#hadHandle) {
-      this.#hadHandle = false;
+    if (handle) {
+      this._keepCounts(handle);
       const hadError = error !== null;
-      this._transport.runtime.yield(() => this.emit('close', hadError));
-    } else process.nextTick(() => this.emit('close'));
+      const closed = (): void => {
+        this.emit('close', hadError);
+      };
+      if (this.resetAndClosing) {
+        this.resetAndClosing = false;
+        handle.reset(closed);
+      } else handle.close(closed);
+      this._handle = null;
+      this._sockname = null;
+      callback(error);
+    } else {
+      callback(error);
+      process.nextTick(() => this.emit('close'));
+    }
     const server = this._server;
-    this._server = null;
-    server?._onDestroyed();
+    if (!server) return;
+    server._connections--;
+    server._emitCloseIfDrained?.();
   }
 
   // Options.
@@ -395,55 +411,84 @@ export class Socket extends Endpoint implements HandleOwner {
     if (this.destroyed) return this;
     this.timeout = ms;
     const duration = validateDuration(ms, 'msecs');
-    if (callback !== undefined) validateFunction(callback, 'callback');
+    this.#idle?.stop();
     if (duration === 0) {
-      this.#idle?.stop();
-      if (callback !== undefined) this.removeListener('timeout', callback);
-      return this;
+      if (callback === undefined) return this;
+      validateFunction(callback, 'callback');
+      return this.removeListener('timeout', callback);
     }
-    this.timeout = duration;
-    if (callback !== undefined) this.once('timeout', callback);
-    this.#idle ??= new IdleTimer(this._transport.runtime, () => this._onTimeout());
-    this.#idle.start(duration);
-    return this;
+    this.#idle ??= new IdleTimer(this._transport.runtime);
+    this.#idle.start(
+      duration,
+      AsyncResource.bind(() => this._onTimeout()),
+    );
+    if (callback === undefined) return this;
+    validateFunction(callback, 'callback');
+    return this.once('timeout', callback);
   }
 
-  /** @internal */
-  _onActivity(): void {
+  /** There was activity. */
+  _unrefTimer(): void {
     if (this.#idle !== null) this.#idle.touch();
+    this._parent?._unrefTimer?.();
   }
 
   _onTimeout(): void {
+    const last = this.#lastWriteQueueSize;
+    const now = this._handle?.writeQueueSize ?? 0;
+    if (last > 0 && this._handle && last !== now) {
+      // A write gets on: that is activity.
+      this.#lastWriteQueueSize = now;
+      this._unrefTimer();
+      return;
+    }
     this.emit('timeout');
   }
 
   setNoDelay(enable?: boolean): this {
     const on = enable === undefined ? true : Boolean(enable);
-    if (on !== this.#noDelay && !this.connecting) this._handle?.connection?.setNoDelay(on);
+    if (this._handle && on !== this.#noDelay) this._handle.setNoDelay(on);
     this.#noDelay = on;
     return this;
   }
 
-  /** `initialDelay`: ms before the first probe; 0 keeps the host's configuration. */
-  setKeepAlive(enable?: boolean, initialDelay?: number): this {
+  /**
+   * `initialDelay`: ms before the first probe, in whole seconds; 0 keeps the host's configuration,
+   * which also has the time between probes and their number.
+   */
+  setKeepAlive(enable?: boolean | KeepAliveOptions, initialDelay?: number): this {
+    if (enable !== null && typeof enable === 'object') {
+      return this.setKeepAlive(enable.enable, enable.initialDelay);
+    }
     const on = Boolean(enable);
-    const delay = Math.trunc(Number(initialDelay)) || 0;
+    const delay = wholeSeconds(initialDelay);
     const changed = on !== this.#keepAlive || (on && delay !== this.#keepAliveDelay);
     this.#keepAlive = on;
     this.#keepAliveDelay = delay;
-    if (changed && !this.connecting) this._handle?.connection?.setKeepAlive(on, delay);
+    if (changed) this._handle?.setKeepAlive(on, delay);
     return this;
   }
 
+  /** Remembers the eight bits of IPv4's type of service; packets go out with 0. */
+  setTypeOfService(tos: number): this {
+    if (Number.isNaN(tos)) throw invalidArgType('tos', 'of type number', tos);
+    this.#typeOfService = validateInt32(tos, 'tos', 0, 255);
+    return this;
+  }
+
+  getTypeOfService(): number {
+    return this.#typeOfService ?? 0;
+  }
+
   ref(): this {
-    this.#unreferenced = false;
-    this._handle?.ref();
+    if (this._handle) this._handle.ref();
+    else this.once('connect', this.ref);
     return this;
   }
 
   unref(): this {
-    this.#unreferenced = true;
-    this._handle?.unref();
+    if (this._handle) this._handle.unref();
+    else this.once('connect', this.unref);
     return this;
   }
 }

@@ -1,6 +1,6 @@
 /** Checks of arguments, with Node's errors. Each throws, or gives the value to use. */
 
-import { badPort, invalidArgType, outOfRange } from './errors.js';
+import { badPort, invalidArgType, invalidArgValue, outOfRange } from './errors.js';
 
 /** The longest that a timer can wait, in ms. */
 const TIMEOUT_MAX = 2 ** 31 - 1;
@@ -21,6 +21,38 @@ export function validateFunction(value: unknown, name: string): void {
 
 export function validateNumber(value: unknown, name: string): number {
   if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  return value;
+}
+
+/** A whole number in `min` to `max`. */
+export function validateInt32(
+  value: unknown,
+  name: string,
+  min = -(2 ** 31),
+  max = 2 ** 31 - 1,
+): number {
+  const number = validateNumber(value, name);
+  if (!Number.isInteger(number)) throw outOfRange(name, 'an integer', value);
+  if (number < min || number > max) throw outOfRange(name, `>= ${min} && <= ${max}`, value);
+  return number;
+}
+
+export function validateBoolean(value: unknown, name: string): boolean {
+  if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
+  return value;
+}
+
+export function validateString(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
+  return value;
+}
+
+/** A string without null bytes. */
+export function validateCleanString(text: unknown, name: string): string {
+  const value = validateString(text, name);
+  if (value.includes('\0')) {
+    throw invalidArgValue(name, value, 'must be a string without null bytes');
+  }
   return value;
 }
 

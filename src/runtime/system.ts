@@ -13,10 +13,17 @@ class SystemAlarm implements Alarm {
   readonly #fire = (): void => {
     this.#timer = null;
     this.#timerAt = Infinity;
+    if (this.#at !== Infinity) setImmediate(this.#afterInput);
+  };
+  /**
+   * Node runs timers before it looks at devices. After a turn that took long, the ACK that would have
+   * stopped a retransmission timer may wait there: what has arrived is taken first.
+   */
+  readonly #afterInput = (): void => {
     if (this.#at === Infinity) return;
     const now = performance.now();
     if (now < this.#at) {
-      this.#arm(now);
+      if (this.#at < this.#timerAt) this.#arm(now);
       return;
     }
     this.#at = Infinity;
@@ -31,7 +38,6 @@ class SystemAlarm implements Alarm {
     this.#at = at;
     // A timer that fires too early is left to find out by itself: moving it costs more.
     if (at >= this.#timerAt || at === Infinity) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#arm(performance.now());
   }
 
@@ -44,6 +50,7 @@ class SystemAlarm implements Alarm {
   }
 
   #arm(now: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
     const delay = Math.min(Math.max(Math.ceil(this.#at - now), 1), MAX_DELAY);
     this.#timer = setTimeout(this.#fire, delay).unref();
     this.#timerAt = now + delay;

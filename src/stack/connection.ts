@@ -84,6 +84,8 @@ export interface Connection {
 export type TimerName =
   | 'retransmit'
   | 'persist'
+  | 'reorder'
+  | 'probe'
   | 'delayedAck'
   | 'keepAlive'
   | 'finWait2'
@@ -120,6 +122,8 @@ export interface ConnectionInfo {
   /** Smoothed round-trip time and variation; null before the first sample. */
   srtt: number | null;
   rttvar: number | null;
+  /** Shortest round trip of the last minutes; null before the first sample. */
+  minRtt: number | null;
   rto: number;
   cwnd: number;
   ssthresh: number;
@@ -139,7 +143,15 @@ export interface ConnectionInfo {
   backoff: number;
   /** Duplicate ACKs in a row (RFC 5681 §2). */
   duplicateAcks: number;
-  /** `fast`: fast recovery (RFC 6582); `loss`: after a retransmission timeout. */
+  /** How loss is told: by time (RFC 8985), octets SACKed (RFC 6675) or duplicate ACKs (RFC 6582). */
+  lossDetection: 'rack' | 'sack' | 'newreno';
+  /** Of {@link flight}: what the peer has by SACK, and what is lost and not sent again. */
+  sacked: number;
+  lost: number;
+  /** Segments that reached the peer after later ones, and D-SACK blocks from it (RFC 2883). */
+  reorderings: number;
+  dsacks: number;
+  /** `fast`: fast recovery; `loss`: after a retransmission timeout. */
   recovery: 'open' | 'fast' | 'loss';
   /** Octets sent and not acknowledged, SYN and FIN counted. */
   flight: number;
@@ -220,6 +232,8 @@ export interface Transport {
   /** `accept` is called once per connection whose handshake is complete; it returns its handler. */
   listen(options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Listener;
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection;
+  /** Why a connection could not have this local end, or null; `port` 0 stands for any. */
+  bindError?(address: string, port: number): 'EADDRNOTAVAIL' | 'EADDRINUSE' | null;
   /** Keeps the process alive until the same number of `release()` calls. */
   hold(): void;
   release(): void;

@@ -50,6 +50,8 @@ const TIMERS: readonly TimerName[] = [
   'delayedAck',
   'keepAlive',
   'finWait2',
+  'probe',
+  'reorder',
 ];
 const DELAYED_ACK = 3;
 

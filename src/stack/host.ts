@@ -2,7 +2,7 @@ import type { RxBatch } from '../base/batch.js';
 import { Counters } from '../base/counters.js';
 import type { Link, LinkReceiver } from '../link/link.js';
 import type { Alarm, Holder, Runtime } from '../runtime/runtime.js';
-import { abort } from '../tcp/calls.js';
+import { abort, release } from '../tcp/calls.js';
 import { type TcpConfig, tcpConfig } from '../tcp/config.js';
 import type { Tcb } from '../tcp/tcb.js';
 import type { Trace } from '../tcp/trace.js';
@@ -234,6 +234,13 @@ export class Host implements Transport {
     return this.#tcp.connect(local, port, remote, remotePort, by, handler);
   }
 
+  bindError(address: string, port: number): 'EADDRNOTAVAIL' | 'EADDRINUSE' | null {
+    const local = parseAddress(address);
+    const isOurs = local === 0 || (local !== null && this.#interfaces.isLocal(local));
+    if (local === null || !isOurs) return 'EADDRNOTAVAIL';
+    return port !== 0 && this.#tcp.listeners.conflicts(local, port) ? 'EADDRINUSE' : null;
+  }
+
   #localAddress(options: ConnectOptions, by: Interface, remote: number): number {
     const { localAddress } = options;
     if (localAddress !== undefined && localAddress !== '0.0.0.0') {
@@ -368,6 +375,23 @@ export class Host implements Transport {
     const now = this.runtime.now();
     for (const listener of this.#tcp.listeners.all()) listener.close();
     for (const tcb of this.#tcp.tcbs()) abort(tcb, now);
+    this.#settle();
+  }
+
+  /**
+   * Ends every connection as a kernel does when their process has exited, and sends what says so, all
+   * before this returns: FIN, or RST where something was not read or what was written cannot be sent
+   * yet. For use as the last thing in a process, even from within a handler; the host is of no use
+   * after it.
+   */
+  leave(): void {
+    if (this.#closing) return;
+    this.#busy = false;
+    const now = this.runtime.now();
+    for (const listener of this.#tcp.listeners.all()) listener.close();
+    for (const tcb of this.#tcp.tcbs()) release(tcb, now);
+    this.#settle();
+    for (const tcb of this.#tcp.tcbs()) if (tcb.sendBuffer.length > tcb.flight) abort(tcb, now);
     this.#settle();
   }
 

@@ -281,6 +281,8 @@ export function isRoutine(row: LadderRow): boolean {
 const TIMER_TEXT: Readonly<Record<TimerName, string>> = {
   retransmit: 'RTO',
   persist: 'persist timer',
+  reorder: 'reordering timer',
+  probe: 'loss-probe timer',
   delayedAck: 'delayed ACK timer',
   keepAlive: 'keep-alive timer',
   finWait2: 'FIN_WAIT_2 timer',

@@ -1,8 +1,9 @@
 import { toUint32 } from '../base/seq.js';
 import { receiveWindow } from '../tcp/receiver.js';
 import { stateName } from '../tcp/state.js';
-import { Recovery, type Tcb } from '../tcp/tcb.js';
+import { type LossDetection, Recovery, type Tcb } from '../tcp/tcb.js';
 import type { TimeWait } from '../tcp/time-wait.js';
+import { lossTimerName } from '../tcp/timers.js';
 import { formatAddress } from '../wire/ipv4.js';
 import type {
   ConnectionInfo,
@@ -35,6 +36,7 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     sack: tcb.sackOk,
     srtt: tcb.srtt === 0 ? null : tcb.srtt,
     rttvar: tcb.srtt === 0 ? null : tcb.rttvar,
+    minRtt: tcb.minRtt === 0 ? null : tcb.minRtt,
     rto: tcb.rto,
     cwnd: tcb.cwnd,
     ssthresh: tcb.ssthresh,
@@ -50,6 +52,11 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     retransmits: tcb.retransmitted,
     backoff: tcb.retransmits,
     duplicateAcks: tcb.dupAcks,
+    lossDetection: LOSS_DETECTION[tcb.lossDetection],
+    sacked: tcb.sent.sacked,
+    lost: tcb.sent.lost,
+    reorderings: tcb.reorderings,
+    dsacks: tcb.dsacks,
     recovery: recoveryName(tcb.recovery),
     flight: tcb.flight,
     sendBuffered: tcb.sendBuffer.length,
@@ -63,6 +70,12 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
   };
 }
 
+const LOSS_DETECTION: Readonly<Record<LossDetection, ConnectionInfo['lossDetection']>> = [
+  'newreno',
+  'sack',
+  'rack',
+];
+
 function recoveryName(recovery: Recovery): ConnectionInfo['recovery'] {
   if (recovery === Recovery.OPEN) return 'open';
   return recovery === Recovery.FAST ? 'fast' : 'loss';
@@ -70,7 +83,7 @@ function recoveryName(recovery: Recovery): ConnectionInfo['recovery'] {
 
 function timersOf(tcb: Tcb, now: number): TimerInfo[] {
   const deadlines: [TimerName, number][] = [
-    [tcb.persisting ? 'persist' : 'retransmit', tcb.retransmitAt],
+    [lossTimerName(tcb.lossTimer), tcb.retransmitAt],
     ['delayedAck', tcb.delayedAckAt],
     ['keepAlive', tcb.keepAliveAt],
     ['finWait2', tcb.finWait2At],

@@ -3,6 +3,7 @@ import { TimerWheel } from '../base/timer-wheel.js';
 import type { Holder } from '../runtime/runtime.js';
 import { abort, icmpError, initialize, open, pathMtuShrank } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
+import { RateSample } from '../tcp/delivery-rate.js';
 import { enterClosed } from '../tcp/end.js';
 import { output, sendResetFor } from '../tcp/output.js';
 import { segmentArrives } from '../tcp/segment-arrives.js';
@@ -39,6 +40,7 @@ import { TimeWaitList } from './time-wait-list.js';
  */
 export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   readonly segmentOut = new Segment();
+  readonly rateSample = new RateSample();
   readonly listeners = new Listeners();
   trace: Trace | null = null;
   readonly #table: ConnectionTable<Tcb | TimeWait>;

@@ -84,6 +84,8 @@ export const TRACE_EVENT_TYPES: readonly TraceEventType[] = [
 const TIMERS: Readonly<Record<TimerName, string>> = {
   retransmit: 'retransmission timer',
   persist: 'persist timer',
+  reorder: 'reordering timer',
+  probe: 'loss-probe timer',
   delayedAck: 'delayed-ACK timer',
   keepAlive: 'keep-alive timer',
   finWait2: 'FIN_WAIT_2 timer',

@@ -16,9 +16,9 @@ export function initialize(tcb: Tcb, iss: Seq, tsOffset: number, now: number): v
   tcb.sndNxt = iss;
   tcb.sndUp = iss;
   tcb.sendStart = add(iss, 1);
-  tcb.lossNext = iss;
-  tcb.lossEnd = iss;
   tcb.recover = iss;
+  tcb.fack = iss;
+  tcb.highRxt = iss;
   tcb.shortEnd = iss;
   tcb.tsOffset = tsOffset;
   tcb.heardAt = now;

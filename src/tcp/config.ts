@@ -1,5 +1,7 @@
 import { DEFAULT_CONGESTION_CONTROL, isCongestionControlName } from './congestion.js';
 
+export type LossDetectionName = 'rack' | 'sack' | 'newreno';
+
 /** Every number of TCP that a user might tune. Times in ms, sizes in bytes. */
 export interface TcpConfig {
   /**
@@ -26,6 +28,11 @@ export interface TcpConfig {
   retransmitR2: number;
   /** R2 for a SYN, as a time: at least 3 minutes, RFC 9293 §3.8.3 MUST-23. */
   synTimeout: number;
+  /** SYN,ACKs that are sent again before the connection is given up: Linux's tcp_synack_retries. */
+  synAckRetries: number;
+  /** R2 of a connection that its user has closed, and the zero-window probes that such a one sends even
+   * to a peer that answers: like Linux's tcp_orphan_retries. */
+  orphanRetries: number;
   /** Time without progress after which the connection is given up; 0: only R2 counts. RFC 5482. */
   userTimeout: number;
 
@@ -50,6 +57,9 @@ export interface TcpConfig {
   timestamps: boolean;
   /** Announce SACK-permitted, RFC 2018. */
   sack: boolean;
+  /** How loss is told with peers that have SACK: `rack` by time, RFC 8985, `sack` by octets SACKed, or
+   * `newreno` as without SACK by duplicate ACKs; see docs/recovery.md. */
+  lossDetection: LossDetectionName;
   /** Upper bound of the MSS that is announced and used, 28 (what every network carries, RFC 791
    * §3.2) or more; 0: what the MTU allows. RFC 6691. */
   mss: number;
@@ -76,6 +86,8 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   retransmitR1: 3,
   retransmitR2: 15,
   synTimeout: 180_000,
+  synAckRetries: 5,
+  orphanRetries: 8,
   userTimeout: 0,
   delayedAck: 40,
   quickAcks: 16,
@@ -87,6 +99,7 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   windowScale: true,
   timestamps: true,
   sack: true,
+  lossDetection: 'rack',
   mss: 0,
   initialWindow: 10,
   congestionControl: DEFAULT_CONGESTION_CONTROL,
@@ -114,6 +127,8 @@ const RANGES: {
   retransmitR1: [1, 100],
   retransmitR2: [1, 100],
   synTimeout: [1, DAY],
+  synAckRetries: [0, 100],
+  orphanRetries: [0, 100],
   userTimeout: [0, 14 * DAY],
   delayedAck: [0, 499],
   quickAcks: [0, 1_000],
@@ -173,11 +188,20 @@ function checkField(name: string, value: unknown): void {
       throw rangeError(`tcp.${name}`, `an integer >= ${range[0]} && <= ${range[1]}`, number);
     }
   }
+  if (name === 'lossDetection' && !isLossDetectionName(value as string)) {
+    throw Object.assign(new TypeError(`Unknown loss detection '${String(value)}'`), {
+      code: 'ERR_INVALID_ARG_VALUE',
+    });
+  }
   if (name === 'congestionControl' && !isCongestionControlName(value as string)) {
     throw Object.assign(new TypeError(`Unknown congestion control '${String(value)}'`), {
       code: 'ERR_INVALID_ARG_VALUE',
     });
   }
+}
+
+function isLossDetectionName(name: string): boolean {
+  return name === 'rack' || name === 'sack' || name === 'newreno';
 }
 
 function describe(value: unknown): string {

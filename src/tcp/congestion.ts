@@ -24,6 +24,8 @@ export interface CongestionControl {
   onLoss(state: CongestionState, flight: number, now: number): void;
   /** The retransmission timer expired for the first time for this segment: sets ssthresh. */
   onTimeout(state: CongestionState, flight: number, now: number): void;
+  /** The loss was none: cwnd and ssthresh are back to what they were (RFC 4015). */
+  onUndo?(state: CongestionState, now: number): void;
 }
 
 type Factory = () => CongestionControl;

@@ -10,6 +10,7 @@ export function enterClosed(tcb: Tcb, failure: Failure | null, cause: string, no
   tcb.failure = failure;
   stopTimers(tcb, cause, now);
   tcb.sendBuffer.clear();
+  tcb.sent.clear();
   tcb.reassembly.clear();
   if (failure !== null) tcb.receiveQueue.clear();
   transition(tcb, State.CLOSED, cause, now);
@@ -24,6 +25,7 @@ export function enterClosed(tcb: Tcb, failure: Failure | null, cause: string, no
 export function enterTimeWait(tcb: Tcb, cause: string, now: number): void {
   stopTimers(tcb, cause, now);
   tcb.sendBuffer.clear();
+  tcb.sent.clear();
   transition(tcb, State.TIME_WAIT, cause, now);
   tcb.events |= Event.CLOSED;
   tcb.host.markDirty(tcb);

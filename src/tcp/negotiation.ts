@@ -6,7 +6,8 @@ import {
   OPT_WINDOW_SCALE,
   type Segment,
 } from '../wire/segment.js';
-import type { Tcb } from './tcb.js';
+import type { LossDetectionName } from './config.js';
+import { LossDetection, type Tcb } from './tcb.js';
 
 /** RFC 9293 MUST-15: what is taken for granted without an MSS option. */
 const DEFAULT_PEER_MSS = 536;
@@ -36,6 +37,7 @@ export function takeSynOptions(tcb: Tcb, syn: Segment, now: number): void {
   tcb.sndWindowShift = tcb.windowScaleOk ? syn.windowScale : 0;
   if (!tcb.windowScaleOk) tcb.rcvWindowShift = 0;
   tcb.sackOk = config.sack && (syn.options & OPT_SACK_PERMITTED) !== 0;
+  tcb.lossDetection = lossDetection(tcb.sackOk, config.lossDetection);
   tcb.timestampsOk = config.timestamps && (syn.options & OPT_TIMESTAMPS) !== 0;
   if (tcb.timestampsOk) {
     tcb.tsRecent = syn.tsVal;
@@ -46,6 +48,11 @@ export function takeSynOptions(tcb: Tcb, syn: Segment, now: number): void {
   tcb.sndWnd = syn.wnd;
   tcb.maxSndWnd = Math.max(tcb.maxSndWnd, syn.wnd);
   tcb.cwnd = config.initialWindow * tcb.sndMss;
+}
+
+function lossDetection(sackOk: boolean, name: LossDetectionName): LossDetection {
+  if (!sackOk || name === 'newreno') return LossDetection.NEWRENO;
+  return name === 'sack' ? LossDetection.SACK : LossDetection.RACK;
 }
 
 /** Eff.snd.MSS of RFC 9293 §3.7.1: the smaller of both ends' limits, less our options. */

@@ -1,10 +1,9 @@
-import { add, diff, lt, max, type Seq, seq } from '../base/seq.js';
+import { add, diff, leq, lt, max, min, type Seq, seq } from '../base/seq.js';
 import {
   ACK,
   emptySegment,
   FIN,
   OPT_MSS,
-  OPT_SACK,
   OPT_SACK_PERMITTED,
   OPT_TIMESTAMPS,
   OPT_WINDOW_SCALE,
@@ -15,17 +14,24 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
-import { startDelivery } from './delivery-rate.js';
-import { ackDue, ackReason, noteAckSent, receiveWindow, windowUpdateDue } from './receiver.js';
-import { allowance, sendsNow } from './sender.js';
+import { markAppLimited, startFlight } from './delivery-rate.js';
+import {
+  ackDue,
+  ackReason,
+  noteAckSent,
+  receiveWindow,
+  windowUpdateDue,
+  writeSack,
+} from './receiver.js';
+import { lastResort } from './rfc6675.js';
+import { allowance, resendAllowance, sendsNow, unsent } from './sender.js';
+import { Sent } from './sent-segments.js';
+import { noteRetransmission } from './spurious.js';
 import { State, unreachable } from './state.js';
-import type { Tcb, TcpHost } from './tcb.js';
+import { mayProbe, scheduleProbe } from './tail-loss.js';
+import { Frto, LossDetection, LossTimer, Recovery, type Tcb, type TcpHost } from './tcb.js';
 import { armDelayedAck, armPersist, armRetransmit } from './timers.js';
-
-/** TSval of RFC 7323 §4: a clock of 1 ms with an offset of the connection's own. */
-export function timestamp(tcb: Tcb, now: number): number {
-  return (Math.floor(now) + tcb.tsOffset) | 0;
-}
+import { timestamp } from './timestamp.js';
 
 /**
  * Sends what the connection may and should send now: retransmissions, data, FIN, and if none of
@@ -38,8 +44,8 @@ export function output(tcb: Tcb, now: number): void {
       return;
     case State.SYN_SENT:
     case State.SYN_RECEIVED:
-      if (tcb.sndNxt === tcb.iss || lt(tcb.lossNext, tcb.lossEnd)) {
-        tcb.lossNext = tcb.lossEnd;
+      if (tcb.sndNxt === tcb.iss || tcb.synLost) {
+        tcb.synLost = false;
         sendSyn(tcb, now);
       } else if (tcb.ackNow !== null) {
         sendAck(tcb, now);
@@ -53,8 +59,8 @@ export function output(tcb: Tcb, now: number): void {
     case State.LAST_ACK:
     case State.TIME_WAIT:
       // A gap is told by an ACK of its own: one with text is no duplicate ACK (RFC 5681 §2).
-      if (tcb.ackNow !== null && !tcb.reassembly.isEmpty) sendAck(tcb, now);
-      sendRetransmissions(tcb, now);
+      if (tcb.ackNow !== null && (!tcb.reassembly.isEmpty || tcb.owesDsack)) sendAck(tcb, now);
+      if (tcb.frto !== Frto.SECOND_ACK) sendRetransmissions(tcb, now);
       sendNew(tcb, now);
       if (ackDue(tcb) || windowUpdateDue(tcb)) sendAck(tcb, now);
       else if (tcb.lastAckSent !== tcb.rcvNxt && tcb.delayedAckAt === Infinity) {
@@ -87,7 +93,7 @@ function sendSyn(tcb: Tcb, now: number): void {
   if (!again) {
     tcb.sndNxt = add(tcb.iss, 1);
     tcb.waitingSince = now;
-    startTiming(tcb, tcb.iss, now);
+    tcb.synSentAt = now;
   }
   // Sent again from FIN_WAIT_1 it follows a FIN whose scaled window may have offered more.
   const window = again ? Math.max(segment.wnd, diff(tcb.rcvAdv, tcb.rcvNxt)) : segment.wnd;
@@ -109,10 +115,7 @@ export function sendAck(tcb: Tcb, now: number): void {
 export function sendEmpty(tcb: Tcb, flags: number, sequence: Seq, now: number): void {
   const segment = tcb.host.segmentOut;
   begin(tcb, segment, flags, sequence, now);
-  if (!tcb.reassembly.isEmpty && tcb.sackOk) {
-    segment.options |= OPT_SACK;
-    tcb.reassembly.writeSack(segment, tcb.timestampsOk ? 3 : 4);
-  }
+  writeSack(tcb, segment);
   finishWindow(tcb, segment, now);
   transmit(tcb, segment, now, false);
 }
@@ -126,51 +129,73 @@ export function sendReset(tcb: Tcb, now: number): void {
   transmit(tcb, segment, now, false);
 }
 
-/** Sends again from {@link Tcb.lossNext} as far as the windows allow. */
+/** Sends again what is taken for lost, in order, as far as the windows allow. */
 function sendRetransmissions(tcb: Tcb, now: number): void {
-  while (lt(tcb.lossNext, tcb.lossEnd) && tcb.host.canTransmit(tcb)) {
-    if (tcb.lossNext === tcb.iss && tcb.bytesAcked === 0) {
-      // FIN_WAIT_1 entered from SYN_RECEIVED: our SYN is still to be acknowledged.
-      sendSyn(tcb, now);
-      tcb.lossNext = add(tcb.lossNext, 1);
-      continue;
-    }
-    const room = allowance(tcb, tcb.lossNext);
-    // The first segment goes out even if the window has shrunk over it (RFC 9293 SHLD-16, MUST-35).
-    const first = tcb.lossNext === tcb.sndUna;
-    const lost = diff(tcb.lossEnd, tcb.lossNext);
-    const limit = first ? Math.max(room, Math.min(lost, tcb.sndMss)) : room;
-    if (limit < tcb.sndMss && limit < lost) return;
-    const length = sendData(tcb, tcb.lossNext, Math.min(limit, tcb.sndMss), now);
-    if (length === 0) {
-      tcb.lossNext = tcb.lossEnd;
-      return;
-    }
-    tcb.lossNext = add(tcb.lossNext, length);
+  if (tcb.synLost) {
+    // FIN_WAIT_1 entered from SYN_RECEIVED: our SYN is still to be acknowledged.
+    tcb.synLost = false;
+    sendSyn(tcb, now);
   }
+  const { sent } = tcb;
+  for (let row = 0; sent.lost > 0 && row < sent.length; row++) {
+    if ((sent.flags(row) & Sent.LOST) === 0) continue;
+    if (!tcb.host.canTransmit(tcb) || !resend(tcb, row, now)) return;
+  }
+  if (tcb.lossDetection === LossDetection.SACK && sent.lost === 0) sendLastResort(tcb, now);
+}
+
+/** Sends the lost row again, or its front, with lost ones that follow; false: no room. */
+function resend(tcb: Tcb, row: number, now: number): boolean {
+  const { sent } = tcb;
+  const start = sent.start(row);
+  const most = tcb.host.maxBurst(tcb);
+  let lost = sent.size(row);
+  for (let i = row + 1; lost < most && i < sent.length; i++) {
+    if ((sent.flags(i) & Sent.LOST) === 0) break;
+    lost += sent.size(i);
+  }
+  const used = diff(start, tcb.sndUna);
+  const room = Math.min(resendAllowance(tcb, used, lost), most);
+  if (room < tcb.sndMss && room < lost) return false;
+  let length = lost <= room ? lost : room - (room % tcb.sndMss);
+  // A short one at the end takes along what has been written since.
+  if (length < tcb.sndMss && add(start, length) === tcb.sndNxt) length = Math.min(room, tcb.sndMss);
+  return sendData(tcb, start, length, now) > 0;
+}
+
+/** RFC 6675 §4, NextSeg rule (3): a hole that is perhaps none, rather than silence. */
+function sendLastResort(tcb: Tcb, now: number): void {
+  if (tcb.recovery !== Recovery.FAST || unsent(tcb) > 0) return;
+  if (tcb.cwnd - tcb.inFlight < tcb.sndMss || !tcb.host.canTransmit(tcb)) return;
+  const row = lastResort(tcb);
+  if (row < 0) return;
+  sendData(tcb, tcb.sent.start(row), Math.min(tcb.sent.size(row), tcb.sndMss), now);
 }
 
 /** Sends what was never sent, within both windows, in segments as large as can be. */
 function sendNew(tcb: Tcb, now: number): void {
-  if (lt(tcb.lossNext, tcb.lossEnd)) return;
+  if (tcb.sent.lost > 0 && tcb.frto !== Frto.SECOND_ACK) return;
   tcb.cwndLimited = false;
+  const before = tcb.sndNxt;
   while (tcb.host.canTransmit(tcb)) {
     const pending = unsent(tcb);
-    if (pending === 0) return;
-    const room = allowance(tcb, tcb.sndNxt);
+    const room = allowance(tcb);
+    if (pending < tcb.sndMss && pending < room) markAppLimited(tcb);
+    if (pending === 0 || tcb.sent.isFull) break;
     tcb.cwndLimited = room < pending && tcb.cwnd < tcb.sndWnd;
     if (!sendsNow(tcb, pending, room)) {
-      if (tcb.flight === 0 && tcb.retransmitAt === Infinity) armPersist(tcb, now);
-      return;
+      if (tcb.flight === 0 && tcb.retransmitAt === Infinity) {
+        tcb.persistProbes = 0;
+        armPersist(tcb, now);
+      }
+      break;
     }
-    if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) return;
+    if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) break;
   }
-}
-
-/** Octets in the send buffer and FIN that were never sent. */
-function unsent(tcb: Tcb): number {
-  if (tcb.finQueued) return diff(add(tcb.sendEnd, 1), tcb.sndNxt);
-  return diff(tcb.sendEnd, tcb.sndNxt);
+  // RFC 8985 §7.2: the probe waits for the end of the flight.
+  if (tcb.sndNxt !== before && tcb.lossTimer === LossTimer.PROBE && mayProbe(tcb)) {
+    scheduleProbe(tcb, now);
+  }
 }
 
 /** As much as one burst takes, in full segments unless everything that is left goes out with it. */
@@ -200,28 +225,49 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
   const end = add(start, octets);
   const again = lt(start, tcb.sndNxt);
   if (again) {
-    // Karn: what was sent twice gives no sample (RFC 6298 §3).
-    tcb.rttAt = -1;
     tcb.bytesRetransmitted += length;
   } else {
-    if (tcb.flight === 0) {
-      tcb.waitingSince = now;
-      startDelivery(tcb, now);
-    }
-    startTiming(tcb, start, now);
+    if (tcb.flight === 0) tcb.waitingSince = now;
     if (length % tcb.sndMss !== 0) tcb.shortEnd = end;
   }
-  tcb.sndNxt = max(tcb.sndNxt, end);
+  noteSent(tcb, start, end, now);
   tcb.bytesSent += length;
   transmit(tcb, segment, now, again);
-  if (tcb.retransmitAt === Infinity || tcb.persisting) armRetransmit(tcb, now);
+  if (tcb.retransmitAt === Infinity || tcb.persisting) startTimer(tcb, now);
   return octets;
 }
 
-function startTiming(tcb: Tcb, octet: Seq, now: number): void {
-  if (tcb.rttAt >= 0) return;
-  tcb.rttSeq = octet;
-  tcb.rttAt = now;
+/** Something is outstanding that was not before. */
+function startTimer(tcb: Tcb, now: number): void {
+  tcb.rtoSince = now;
+  if (mayProbe(tcb)) scheduleProbe(tcb, now);
+  else armRetransmit(tcb, now);
+}
+
+/** Writes down that octets go out, for the first time or again, and moves SND.NXT. */
+function noteSent(tcb: Tcb, start: Seq, end: Seq, now: number): void {
+  const { sent, sndNxt } = tcb;
+  tcb.prrOut += diff(end, start);
+  if (lt(start, sndNxt)) noteSentAgain(tcb, start, min(end, sndNxt), now);
+  if (leq(end, sndNxt)) return;
+  startFlight(tcb, now);
+  tcb.sndNxt = end;
+  sent.append(max(start, sndNxt), end, tcb, tcb.inFlight, tcb.srtt / 32, now);
+}
+
+function noteSentAgain(tcb: Tcb, start: Seq, end: Seq, now: number): void {
+  const { sent } = tcb;
+  let row = sent.find(start);
+  if (row < sent.length && lt(sent.start(row), start) && sent.split(row, start)) row++;
+  for (; row < sent.length && lt(sent.start(row), end); row++) {
+    // Without room for another row, the rest of this one counts as sent again with it.
+    if (lt(end, sent.end(row))) sent.split(row, end);
+    sent.resend(row, tcb, tcb.inFlight + sent.size(row), now);
+    if (tcb.undoable) noteRetransmission(tcb, sent.size(row), now);
+  }
+  tcb.highRxt = max(tcb.highRxt, end);
+  // RFC 6298 §5.1: whenever the oldest segment goes out, the timer runs for it.
+  if (start === tcb.sndUna && tcb.recovery !== Recovery.OPEN) armRetransmit(tcb, now);
 }
 
 function attachText(tcb: Tcb, segment: Segment, offset: number, length: number): void {

@@ -1,4 +1,4 @@
-import { add, diff, gt, leq, lt, type Seq, seq } from '../base/seq.js';
+import { add, diff, gt, leq, lt, max, min, type Seq, seq } from '../base/seq.js';
 import { MAX_SACK_BLOCKS, type Segment } from '../wire/segment.js';
 import { KEEP_IN_PLACE } from './receive-queue.js';
 
@@ -19,6 +19,10 @@ export class Reassembly {
   /** The number after a FIN that came out of order; only meaningful with {@link hasFin}. */
   finSeq: Seq = seq(0);
   hasFin = false;
+  /** The first octets of the latest arrival that had arrived before, if there are any (RFC 2883). */
+  hasDuplicate = false;
+  duplicateLeft: Seq = seq(0);
+  duplicateRight: Seq = seq(0);
 
   get isEmpty(): boolean {
     return this.#starts.length === 0;
@@ -41,6 +45,7 @@ export class Reassembly {
       this.#recent = [];
     }
     const end = add(start, length);
+    this.hasDuplicate = false;
     let kept = false;
     let from = start;
     let i = this.#firstEndingAfter(start);
@@ -54,7 +59,9 @@ export class Reassembly {
         kept = this.#put(i, from, bytes, offset + diff(from, start), diff(next, from)) || kept;
         i++;
       }
-      from = add(next, this.#chunks[i]!.length);
+      const blockEnd = add(next, this.#chunks[i]!.length);
+      this.#noteDuplicate(max(from, next), min(end, blockEnd));
+      from = blockEnd;
       i++;
     }
     this.#noteRecent(start);
@@ -73,20 +80,23 @@ export class Reassembly {
     return null;
   }
 
-  /** Fills the SACK option: first the range with the latest arrival (RFC 2018 §4), at most `max`. */
-  writeSack(segment: Segment, max: number): void {
-    let count = 0;
-    for (let r = 0; r < this.#recent.length && count < max; r++) {
+  /**
+   * Fills the SACK option from block `first` on, at most `most` in all: first the range with the latest
+   * arrival (RFC 2018 §4). Returns how many blocks there are then.
+   */
+  writeSack(segment: Segment, first: number, most: number): number {
+    let count = first;
+    for (let r = 0; r < this.#recent.length && count < most; r++) {
       const i = this.#firstEndingAfter(this.#recent[r]!);
       const start = this.#starts[i];
       if (start === undefined || gt(start, this.#recent[r]!)) continue;
       const left = this.#rangeLeft(i);
-      if (hasBlock(segment, count, left)) continue;
+      if (hasBlock(segment, first, count, left)) continue;
       segment.sack[count * 2] = left;
       segment.sack[count * 2 + 1] = this.#rangeRight(i);
       count++;
     }
-    segment.sackCount = count;
+    return count;
   }
 
   clear(): void {
@@ -140,6 +150,14 @@ export class Reassembly {
     return end;
   }
 
+  /** Parts that adjoin each other are one; of several apart RFC 2883 §4 reports the first. */
+  #noteDuplicate(left: Seq, right: Seq): void {
+    if (!this.hasDuplicate) this.duplicateLeft = left;
+    else if (this.duplicateRight !== left) return;
+    this.hasDuplicate = true;
+    this.duplicateRight = right;
+  }
+
   /** One entry per range: an arrival that grows a range moves it to the front. */
   #noteRecent(start: Seq): void {
     const recent = this.#recent;
@@ -154,8 +172,8 @@ export class Reassembly {
   }
 }
 
-function hasBlock(segment: Segment, count: number, left: Seq): boolean {
-  for (let i = 0; i < count; i++) if (segment.sack[i * 2] === left) return true;
+function hasBlock(segment: Segment, first: number, count: number, left: Seq): boolean {
+  for (let i = first; i < count; i++) if (segment.sack[i * 2] === left) return true;
   return false;
 }
 

@@ -1,5 +1,5 @@
-import { add, diff, geq, leq, lt, max, type Seq } from '../base/seq.js';
-import { FIN, type Segment, SYN } from '../wire/segment.js';
+import { add, diff, geq, gt, leq, lt, max, min, type Seq } from '../base/seq.js';
+import { FIN, MAX_SACK_BLOCKS, OPT_SACK, type Segment, SYN } from '../wire/segment.js';
 import { TIMESTAMPS_BYTES } from './negotiation.js';
 import { Event, type Tcb } from './tcb.js';
 import { stopDelayedAck } from './timers.js';
@@ -12,6 +12,7 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
   const textStart = (segment.flags & SYN) !== 0 ? add(segment.seq, 1) : segment.seq;
   const start = max(textStart, tcb.rcvNxt);
   const skip = diff(start, textStart);
+  if (skip > 0) noteDuplicate(tcb, textStart, min(add(textStart, segment.length), tcb.rcvNxt));
   const room = diff(tcb.rcvAdv, start);
   const length = Math.min(segment.length - skip, room);
   if (length <= 0) {
@@ -69,7 +70,47 @@ function receiveOutOfOrder(
   tcb.ackNow = 'a gap: a duplicate ACK tells the sender at once, RFC 5681 §4.2';
   if (!tcb.sackOk) tcb.duplicateAcks++;
   if (tcb.reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit) return;
-  if (tcb.reassembly.insert(start, segment.bytes, offset, length)) segment.pinned = true;
+  const { reassembly } = tcb;
+  if (reassembly.insert(start, segment.bytes, offset, length)) segment.pinned = true;
+  if (reassembly.hasDuplicate) {
+    noteDuplicate(tcb, reassembly.duplicateLeft, reassembly.duplicateRight);
+  }
+}
+
+/** Text that lies wholly before the window has arrived again. */
+export function noteOldText(tcb: Tcb, segment: Segment): void {
+  const end = add(segment.seq, segment.length);
+  if ((segment.flags & SYN) !== 0 || segment.length === 0 || gt(end, tcb.rcvNxt)) return;
+  noteDuplicate(tcb, segment.seq, end);
+}
+
+/** RFC 2883 §4: the next ACK reports the octets; what adjoins those of this batch makes one range. */
+function noteDuplicate(tcb: Tcb, left: Seq, right: Seq): void {
+  if (!tcb.sackOk || !lt(left, right)) return;
+  tcb.ackNow = 'octets arrived twice: RFC 2883 §4';
+  if (tcb.owesDsack && leq(left, tcb.dsackRight) && geq(right, tcb.dsackLeft)) {
+    tcb.dsackLeft = min(left, tcb.dsackLeft);
+    tcb.dsackRight = max(right, tcb.dsackRight);
+  } else {
+    tcb.dsackLeft = left;
+    tcb.dsackRight = right;
+  }
+}
+
+/** The SACK option of an ACK: what arrived twice first (RFC 2883 §4), then what waits for a gap. */
+export function writeSack(tcb: Tcb, segment: Segment): void {
+  if (!tcb.sackOk || (tcb.reassembly.isEmpty && !tcb.owesDsack)) return;
+  segment.options |= OPT_SACK;
+  const room = tcb.timestampsOk ? MAX_SACK_BLOCKS - 1 : MAX_SACK_BLOCKS;
+  let count = 0;
+  if (tcb.owesDsack) {
+    segment.sack[0] = tcb.dsackLeft;
+    segment.sack[1] = tcb.dsackRight;
+    tcb.dsackLeft = tcb.dsackRight;
+    tcb.host.counters.tcpDsackSent++;
+    count = 1;
+  }
+  segment.sackCount = tcb.reassembly.writeSack(segment, count, room);
 }
 
 /**

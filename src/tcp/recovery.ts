@@ -1,133 +1,280 @@
-import { add, geq, gt, lt, max, type Seq } from '../base/seq.js';
-import { FAST_RETRANSMIT, PARTIAL_ACK, RTO } from './retransmit-cause.js';
-import { Recovery, type Tcb } from './tcb.js';
-import { armRetransmit, stopRetransmit } from './timers.js';
+import { add, diff, geq, gt, max } from '../base/seq.js';
+import type { Segment } from '../wire/segment.js';
+import type { RateSample } from './delivery-rate.js';
+import { onNewRenoAck } from './newreno-recovery.js';
+import { beginReduction, reduceProportionally } from './prr.js';
+import {
+  adaptReorderWindow,
+  detectLossByTime,
+  markLost,
+  markLostByTimeout,
+  noteRecoveryEnd,
+} from './rack.js';
+import { RACK, RENEGED, RTO, SACK_LOSS } from './retransmit-cause.js';
+import { detectLossByOctets } from './rfc6675.js';
+import { Sent } from './sent-segments.js';
+import {
+  beginEpisode,
+  endEpisode,
+  provedByDuplicates,
+  provedByNewData,
+  provedByTimestamp,
+  undo,
+} from './spurious.js';
+import { mayProbe, repairedByProbe, scheduleProbe } from './tail-loss.js';
+import { Frto, LossDetection, LossTimer, Recovery, type Tcb } from './tcb.js';
+import {
+  armReneging,
+  armReorder,
+  armRetransmit,
+  resumeRetransmit,
+  stopRetransmit,
+} from './timers.js';
 import type { RetransmitCause } from './trace.js';
 
-/** RFC 5681 §3.2: so many duplicate ACKs mean that a segment was lost. */
-const DUP_THRESHOLD = 3;
-
 /**
- * Loss recovery of RFC 5681 and RFC 6582 (NewReno). It decides what is sent again, by
- * {@link Tcb.lossNext} and {@link Tcb.lossEnd}, and keeps cwnd while a loss is repaired; how far
- * cwnd falls and how it grows is the congestion control's to say.
+ * Loss recovery: decides what is lost, by marks on the rows of {@link Tcb.sent}, which output then
+ * sends again, and keeps cwnd while a loss is repaired. How far cwnd falls and how it grows is the
+ * congestion control's to say. The ways to tell a loss have files of their own: `rack.ts`,
+ * `tail-loss.ts`, `rfc6675.ts`, `newreno-recovery.ts`; `spurious.ts` has the ways back.
  */
 
-/** SND.UNA has just moved forward by `acked` octets to where it is now. */
-export function onNewAck(tcb: Tcb, acked: number, now: number): void {
-  const { cwnd, ssthresh } = tcb;
-  tcb.lossNext = max(tcb.lossNext, tcb.sndUna);
-  tcb.lossEnd = max(tcb.lossEnd, tcb.sndUna);
-  switch (tcb.recovery) {
-    case Recovery.OPEN:
-      tcb.dupAcks = 0;
-      // Follows at a distance, since a number left 2^31 behind would seem to be ahead.
-      if (gt(tcb.sndUna, tcb.recover)) tcb.recover = add(tcb.sndUna, -1);
-      grow(tcb, acked, now);
-      break;
-    case Recovery.LOSS:
-      tcb.dupAcks = 0;
-      if (geq(tcb.sndUna, tcb.recover)) tcb.recovery = Recovery.OPEN;
-      tcb.congestion.onAck(tcb, acked, now);
-      break;
-    case Recovery.FAST:
-      onAckInFastRecovery(tcb, acked);
-      break;
+/** So many octets after an episode, no D-SACK of it can still come. */
+const FORGET = 1 << 28;
+
+/**
+ * An ACK has been taken into the scoreboard, which `sample` tells of. SND.UNA has moved by `acked`
+ * octets; `duplicate`: the ACK is one in the sense of RFC 5681 §2.
+ */
+export function onAck(
+  tcb: Tcb,
+  segment: Segment,
+  sample: RateSample,
+  acked: number,
+  duplicate: boolean,
+  now: number,
+): void {
+  const { cwnd, ssthresh, recovery } = tcb;
+  if (acked > 0) follow(tcb);
+  adaptReorderWindow(tcb, sample);
+  let wait = 0;
+  if (!takeBack(tcb, segment, sample, acked, duplicate, now)) {
+    if (tcb.lossDetection === LossDetection.NEWRENO) {
+      onNewRenoAck(tcb, acked, duplicate, now);
+    } else {
+      wait = onSackAck(tcb, segment, sample, acked, duplicate, now);
+    }
   }
-  tellCongestion(tcb, cwnd, ssthresh, 'new octets are acknowledged: RFC 5681 §3', now);
-  restartTimer(tcb, now);
+  tcb.fack = max(tcb.fack, sample.highest);
+  tellCongestion(tcb, cwnd, ssthresh, ackWords(tcb, recovery, acked), now);
+  setTimer(tcb, acked, wait, now);
 }
 
-/** RFC 6582 §3.2, steps 3 to 5. */
-function onAckInFastRecovery(tcb: Tcb, acked: number): void {
-  if (geq(tcb.sndUna, tcb.recover)) {
-    tcb.recovery = Recovery.OPEN;
-    tcb.dupAcks = 0;
-    tcb.cwnd = Math.min(tcb.ssthresh, Math.max(tcb.flight, tcb.sndMss) + tcb.sndMss);
-    return;
-  }
-  // A partial acknowledgment: the next segment was lost too.
-  retransmitFirst(tcb, PARTIAL_ACK);
-  tcb.cwnd = Math.max(tcb.sndMss, tcb.cwnd - acked + (acked >= tcb.sndMss ? tcb.sndMss : 0));
+/** Numbers that mark a place follow SND.UNA at a distance: 2^31 behind, they would seem ahead. */
+function follow(tcb: Tcb): void {
+  const { sndUna } = tcb;
+  tcb.fack = max(tcb.fack, sndUna);
+  tcb.highRxt = max(tcb.highRxt, sndUna);
+  if (tcb.recovery === Recovery.OPEN && gt(sndUna, tcb.recover)) tcb.recover = add(sndUna, -1);
+  if (tcb.undoable && diff(sndUna, tcb.undoTo) > FORGET) endEpisode(tcb);
 }
 
-/** An ACK that RFC 5681 §2 calls duplicate. */
-export function onDuplicateAck(tcb: Tcb, now: number): void {
-  const { cwnd, ssthresh } = tcb;
-  tcb.dupAcks++;
+/** Whether the episode turns out to have been spurious, and is undone. */
+function takeBack(
+  tcb: Tcb,
+  segment: Segment,
+  sample: RateSample,
+  acked: number,
+  duplicate: boolean,
+  now: number,
+): boolean {
+  const { counters } = tcb.host;
+  if (tcb.frto !== Frto.OFF && provedByNewData(tcb, sample, acked, duplicate)) {
+    counters.tcpSpuriousRtos++;
+  } else if (tcb.eifelWaits && acked > 0 && provedByTimestamp(tcb, segment, sample)) {
+    if (tcb.undoTimeout) counters.tcpSpuriousRtos++;
+    counters.tcpFullUndo++;
+  } else if (sample.dsack && provedByDuplicates(tcb, sample)) {
+    counters.tcpDsackUndo++;
+  } else {
+    return false;
+  }
+  undo(tcb, acked, now);
+  return true;
+}
+
+/** With SACK; returns the ms to wait for what may only be late, or 0. */
+function onSackAck(
+  tcb: Tcb,
+  segment: Segment,
+  sample: RateSample,
+  acked: number,
+  duplicate: boolean,
+  now: number,
+): number {
+  if (acked > 0) tcb.dupAcks = 0;
+  else if (duplicate || sample.newlySacked > 0) tcb.dupAcks++;
+  if (repairedByProbe(tcb, segment, sample, duplicate)) onProbeRepair(tcb, now);
+  const growing = tcb.recovery === Recovery.LOSS || tcb.cwndLimited;
+  const ended = tcb.recovery !== Recovery.OPEN && geq(tcb.sndUna, tcb.recover);
+  if (ended) endRecovery(tcb);
+  const wait = detectLoss(tcb, sample, now);
+  // What was sent during the last recovery, and lost, begins the next.
+  const lost = ended ? tcb.sent.lost : sample.newlyLost;
+  if (tcb.recovery === Recovery.OPEN && lost > 0) enterFastRecovery(tcb, now);
   if (tcb.recovery === Recovery.FAST) {
-    // RFC 5681 §3.2 step 4: each says that a segment has left the network.
-    tcb.cwnd += tcb.sndMss;
-    const why = 'a segment has left the network: RFC 5681 §3.2';
-    tellCongestion(tcb, cwnd, ssthresh, why, now);
-  } else if (
-    tcb.recovery === Recovery.OPEN &&
-    tcb.dupAcks === DUP_THRESHOLD &&
-    mayEnterFastRecovery(tcb)
-  ) {
-    tcb.host.counters.tcpFastRetransmits++;
-    tcb.congestion.onLoss(tcb, tcb.flight, now);
-    tcb.recover = tcb.sndNxt;
-    tcb.recovery = Recovery.FAST;
-    tcb.cwnd = tcb.ssthresh + DUP_THRESHOLD * tcb.sndMss;
-    tellCongestion(tcb, cwnd, ssthresh, FAST_RETRANSMIT.why, now);
-    retransmitFirst(tcb, FAST_RETRANSMIT);
-    armRetransmit(tcb, now);
+    const delivered = sample.ackedSacked;
+    if (delivered > 0 || tcb.prrOut === 0) {
+      reduceProportionally(tcb, delivered, acked > 0 && sample.newlyLost === 0);
+    }
+  } else if (acked > 0 && growing && tcb.frto !== Frto.SECOND_ACK) {
+    tcb.congestion.onAck(tcb, sample.ackedSacked, now);
   }
+  return wait;
 }
 
-/** RFC 6582 §3.2 step 2: not for duplicates that our own retransmissions after a timeout caused. */
-function mayEnterFastRecovery(tcb: Tcb): boolean {
-  return gt(tcb.sndUna, tcb.recover);
+function detectLoss(tcb: Tcb, sample: RateSample, now: number): number {
+  if (tcb.lossDetection === LossDetection.SACK) {
+    // RFC 6675 §5.1: after a timeout, what it marked is sent again, and no more.
+    if (tcb.recovery !== Recovery.LOSS) detectLossByOctets(tcb, sample);
+    return 0;
+  }
+  const { sent } = tcb;
+  // Nothing was sent again, and nothing arrived out of order: nothing can be lost.
+  if (sent.sacked === 0 && tcb.highRxt === tcb.sndUna) return 0;
+  return detectLossByTime(tcb, sample, now);
 }
 
-/** RFC 6298 §5.4 to 5.6 and RFC 5681 §3.1: all that is outstanding is taken for lost. */
-export function onRetransmitTimeout(tcb: Tcb, now: number): void {
+function enterFastRecovery(tcb: Tcb, now: number): void {
+  const { counters } = tcb.host;
+  counters.tcpFastRetransmits++;
+  counters.tcpSackRecovery++;
+  // What SACKs have let out beyond cwnd is not counted (RFC 6675 §5 step 4.2).
+  const flight = Math.min(tcb.flight, tcb.cwnd);
+  beginEpisode(tcb, false);
+  tcb.congestion.onLoss(tcb, flight, now);
+  tcb.recover = tcb.sndNxt;
+  tcb.recovery = Recovery.FAST;
+  tcb.probeOut = false;
+  tcb.lossCause = tcb.lossDetection === LossDetection.RACK ? RACK : SACK_LOSS;
+  beginReduction(tcb, flight);
+}
+
+/** All that was outstanding when recovery began is acknowledged. */
+function endRecovery(tcb: Tcb): void {
+  // PRR ends at ssthresh (RFC 6937 §3); after a timeout slow start goes on from where it is.
+  if (tcb.recovery === Recovery.FAST) tcb.cwnd = Math.max(tcb.ssthresh, tcb.sndMss);
+  tcb.recovery = Recovery.OPEN;
+  tcb.frto = Frto.OFF;
+  noteRecoveryEnd(tcb);
+}
+
+/** RFC 8985 §7.4.2: a loss all the same, to which the window answers as to any other. */
+function onProbeRepair(tcb: Tcb, now: number): void {
+  tcb.host.counters.tcpLossProbeRecovery++;
+  if (tcb.recovery !== Recovery.OPEN) return;
+  tcb.congestion.onLoss(tcb, Math.min(Math.max(tcb.flight, tcb.sndMss), tcb.cwnd), now);
+  tcb.cwnd = Math.min(tcb.cwnd, tcb.ssthresh);
+}
+
+/** The reordering timer has expired: what was late is lost (RFC 8985 §6.2 step 5). */
+export function onReorderTimeout(tcb: Tcb, sample: RateSample, now: number): void {
   const { cwnd, ssthresh } = tcb;
-  if (tcb.retransmits === 1) tcb.congestion.onTimeout(tcb, tcb.flight, now);
-  tcb.cwnd = tcb.sndMss;
-  tellCongestion(tcb, cwnd, ssthresh, 'all outstanding is taken for lost: RFC 5681 §3.1', now);
+  const wait = detectLossByTime(tcb, sample, now);
+  if (sample.newlyLost > 0) {
+    if (tcb.recovery === Recovery.OPEN) enterFastRecovery(tcb, now);
+    if (tcb.recovery === Recovery.FAST) reduceProportionally(tcb, tcb.sndMss, false);
+    tellCongestion(tcb, cwnd, ssthresh, RACK.why, now);
+  }
+  if (wait > 0) armReorder(tcb, wait, now);
+  else resumeRetransmit(tcb, now);
+}
+
+/** RFC 6298 §5.4 to 5.6 and RFC 5681 §3.1: what is outstanding is taken for lost. */
+export function onRetransmitTimeout(tcb: Tcb, sample: RateSample, now: number): void {
+  const { cwnd, ssthresh, sent } = tcb;
+  const again = tcb.recovery === Recovery.LOSS;
+  if (tcb.retransmits === 1) {
+    if (tcb.recovery === Recovery.OPEN) beginEpisode(tcb, true);
+    tcb.congestion.onTimeout(tcb, tcb.flight, now);
+  }
+  const bySack = tcb.lossDetection !== LossDetection.NEWRENO;
+  tcb.frto = again || (bySack && tcb.recovery === Recovery.FAST) ? Frto.OFF : Frto.FIRST_ACK;
   tcb.recovery = Recovery.LOSS;
   tcb.recover = tcb.sndNxt;
   tcb.dupAcks = 0;
-  tcb.rttAt = -1;
-  retransmitRange(tcb, tcb.sndUna, tcb.sndNxt, RTO);
+  tcb.probeOut = false;
+  tcb.lossCause = RTO;
+  if (sent.length > 0 && (sent.flags(0) & Sent.SACKED) !== 0) forgetSack(tcb);
+  if (tcb.lossDetection === LossDetection.RACK && tcb.lossCause === RTO) {
+    markLostByTimeout(tcb, sample, now);
+  } else {
+    markAllLost(tcb, sample);
+  }
+  if (tcb.synOutstanding) tcb.synLost = true;
+  tcb.cwnd = tcb.inFlight + tcb.sndMss;
+  tellCongestion(tcb, cwnd, ssthresh, 'all outstanding is taken for lost: RFC 5681 §3.1', now);
+}
+
+/** RFC 2018 §8: the peer has discarded what it had SACKed, which is its right. */
+function forgetSack(tcb: Tcb): void {
+  tcb.host.counters.tcpSackReneging++;
+  tcb.lossCause = RENEGED;
+  tcb.frto = Frto.OFF;
+  tcb.fack = tcb.sndUna;
+  for (let row = 0; row < tcb.sent.length; row++) tcb.sent.unmarkSacked(row);
 }
 
 /** Sends everything outstanding again, as after a window that was closed or an MTU that shrank. */
 export function retransmitAll(tcb: Tcb, cause: RetransmitCause): void {
-  tcb.rttAt = -1;
-  retransmitRange(tcb, tcb.sndUna, tcb.sndNxt, cause);
+  tcb.lossCause = cause;
+  markAllLost(tcb, tcb.host.rateSample);
+}
+
+function markAllLost(tcb: Tcb, sample: RateSample): void {
+  for (let row = 0; row < tcb.sent.length; row++) markLost(tcb, row, sample);
 }
 
 /** SYN, or SYN and ACK, goes out again at the next output. */
 export function retransmitSyn(tcb: Tcb, cause: RetransmitCause): void {
-  tcb.rttAt = -1;
-  retransmitRange(tcb, tcb.iss, add(tcb.iss, 1), cause);
-}
-
-function retransmitFirst(tcb: Tcb, cause: RetransmitCause): void {
-  const end = add(tcb.sndUna, Math.min(tcb.sndMss, tcb.flight));
-  retransmitRange(tcb, tcb.sndUna, end, cause);
-}
-
-function retransmitRange(tcb: Tcb, from: Seq, to: Seq, cause: RetransmitCause): void {
+  tcb.synSentAt = -1;
+  tcb.synLost = true;
   tcb.lossCause = cause;
-  tcb.lossNext = from;
-  tcb.lossEnd = lt(from, to) ? to : from;
 }
 
-function grow(tcb: Tcb, acked: number, now: number): void {
-  // RFC 7661: a window that was not in use has not been tested by the network.
-  if (tcb.cwndLimited) tcb.congestion.onAck(tcb, acked, now);
+/** RFC 8985 §8: one timer, for what comes first. */
+function setTimer(tcb: Tcb, acked: number, wait: number, now: number): void {
+  if (tcb.flight === 0) {
+    if (acked > 0) stopRetransmit(tcb, now);
+    return;
+  }
+  if (acked > 0) tcb.rtoSince = now;
+  else if (tcb.persisting) return;
+  if (wait > 0) armReorder(tcb, wait, now);
+  else if (acked > 0) onProgress(tcb, now);
+  else if (tcb.lossTimer === LossTimer.REORDER) resumeRetransmit(tcb, now);
+  else if (tcb.lossTimer === LossTimer.PROBE && !mayProbe(tcb)) resumeRetransmit(tcb, now);
 }
 
-function restartTimer(tcb: Tcb, now: number): void {
-  if (tcb.flight === 0) stopRetransmit(tcb, now);
+/** RFC 6298 §5.3: the timer starts anew with each ACK of new data. */
+function onProgress(tcb: Tcb, now: number): void {
+  const { sent } = tcb;
+  if (mayProbe(tcb)) scheduleProbe(tcb, now);
+  else if (sent.length > 0 && (sent.flags(0) & Sent.SACKED) !== 0) armReneging(tcb, now);
   else armRetransmit(tcb, now);
 }
 
-function tellCongestion(
+function ackWords(tcb: Tcb, before: Recovery, acked: number): string {
+  if (before !== Recovery.FAST && tcb.recovery === Recovery.FAST) return tcb.lossCause.why;
+  if (tcb.recovery === Recovery.FAST && tcb.lossDetection !== LossDetection.NEWRENO) {
+    return 'the window falls in proportion to what arrives: RFC 6937 §3';
+  }
+  return acked > 0
+    ? 'new octets are acknowledged: RFC 5681 §3'
+    : 'a segment has left the network: RFC 5681 §3.2';
+}
+
+export function tellCongestion(
   tcb: Tcb,
   cwndBefore: number,
   ssthreshBefore: number,

@@ -12,6 +12,26 @@ export const FAST_RETRANSMIT: RetransmitCause = {
   why: 'three duplicate ACKs: RFC 5681 §3.2',
 };
 
+export const RACK: RetransmitCause = {
+  name: 'RACK',
+  why: 'something sent later has arrived, and it is not merely late: RFC 8985 §6.2',
+};
+
+export const SACK_LOSS: RetransmitCause = {
+  name: 'SACK',
+  why: 'the peer has enough octets above the hole: RFC 6675 §4',
+};
+
+export const TLP: RetransmitCause = {
+  name: 'TLP',
+  why: 'no ACK for the tail of a flight, so a probe asks for one: RFC 8985 §7.3',
+};
+
+export const RENEGED: RetransmitCause = {
+  name: 'reneging',
+  why: 'the peer does not acknowledge what it SACKed: RFC 2018 §8',
+};
+
 export const PARTIAL_ACK: RetransmitCause = {
   name: 'partial ACK',
   why: 'the ACK of a retransmission shows the next hole: RFC 6582 §3.2',

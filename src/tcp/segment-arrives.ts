@@ -1,4 +1,4 @@
-import { add, diff, geq, gt, leq, lt, max } from '../base/seq.js';
+import { add, diff, gt, leq, lt } from '../base/seq.js';
 import { Drop } from '../wire/drop-reason.js';
 import {
   ACK,
@@ -10,15 +10,21 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
+import { takeAcknowledgment } from './acknowledgment.js';
 import { close } from './calls.js';
-import { noteDelivered } from './delivery-rate.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
-import { sendReset, sendResetFor, timestamp } from './output.js';
-import { isAcceptable, receiveEarlyText, receiveFin, receiveText } from './receiver.js';
-import { onDuplicateAck, onNewAck, retransmitAll, retransmitSyn } from './recovery.js';
+import { sendReset, sendResetFor } from './output.js';
+import {
+  isAcceptable,
+  noteOldText,
+  receiveEarlyText,
+  receiveFin,
+  receiveText,
+} from './receiver.js';
+import { retransmitAll, retransmitSyn } from './recovery.js';
 import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN, WINDOW_OPENED } from './retransmit-cause.js';
-import { rttSample, setRto } from './rtt.js';
+import { noteMinRtt, rttSample, setRto } from './rtt.js';
 import { State, transition, unreachable } from './state.js';
 import { Event, type Tcb } from './tcb.js';
 import { armFinWait2, armKeepAlive, armRetransmit, stopRetransmit } from './timers.js';
@@ -180,6 +186,7 @@ function rejectUnacceptable(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((flags & RST) !== 0) return Drop.TCP_BAD_RST;
   if (isSynAgain(tcb, segment)) return arrivesSynAgain(tcb, segment, now);
   tcb.ackNow = 'outside the window: RFC 9293 §3.10.7.4';
+  noteOldText(tcb, segment);
   const closed = tcb.rcvAdv === tcb.rcvNxt;
   if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0 && (flags & SYN) === 0) {
     tcb.heardAt = now;
@@ -269,10 +276,8 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     tcb.ackNow = 'an ACK too old or of what was never sent: RFC 5961 §5.2';
     return Drop.TCP_BAD_ACK;
   }
-  if (gt(segment.ack, tcb.sndUna)) {
-    if (tcb.sndUna === tcb.iss && tcb.bytesAcked === 0) establishedClosing(tcb);
-    acknowledge(tcb, segment, now);
-  } else if (isDuplicateAck(tcb, segment)) onDuplicateAck(tcb, now);
+  if (tcb.synOutstanding && gt(segment.ack, tcb.sndUna)) establishedClosing(tcb);
+  takeAcknowledgment(tcb, segment, now);
   updateSendWindow(tcb, segment, now);
   return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
 }
@@ -366,18 +371,23 @@ function arrivesFin(tcb: Tcb, now: number): void {
 
 /** Our SYN is acknowledged: SND.UNA, the send window and the first round-trip sample. */
 function acknowledgeSyn(tcb: Tcb, segment: Segment, now: number): void {
-  if (tcb.rttAt >= 0 && tcb.retransmits === 0) rttSample(tcb, now - tcb.rttAt, now);
+  if (tcb.synSentAt >= 0 && tcb.retransmits === 0) {
+    const rtt = now - tcb.synSentAt;
+    noteMinRtt(tcb, rtt, now);
+    rttSample(tcb, rtt, now);
+  }
   // RFC 6298 §5.7: after a lost SYN the RTO starts from 3 s; RFC 5681 §3.1: and cwnd from one.
   if (tcb.retransmits > 0) {
     tcb.cwnd = tcb.sndMss;
-    tcb.rto = Math.max(3_000, tcb.host.config.rtoMin);
+    const { rtoMin, rtoMax } = tcb.host.config;
+    tcb.rto = Math.min(Math.max(3_000, rtoMin), rtoMax);
   }
-  tcb.rttAt = -1;
   tcb.retransmits = 0;
   tcb.sndUna = add(tcb.iss, 1);
-  tcb.lossNext = tcb.sndUna;
-  tcb.lossEnd = tcb.sndUna;
+  tcb.synLost = false;
   tcb.shortEnd = tcb.sndUna;
+  tcb.fack = tcb.sndUna;
+  tcb.highRxt = tcb.sndUna;
   stopRetransmit(tcb, now);
   if ((segment.flags & SYN) === 0) {
     setSendWindow(tcb, segment, now);
@@ -402,59 +412,6 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
 function establishedClosing(tcb: Tcb): void {
   tcb.events |= Event.ESTABLISHED;
   receiveEarlyText(tcb);
-}
-
-/** SND.UNA < SEG.ACK =< SND.NXT: takes what is acknowledged off the retransmission queue. */
-function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
-  const acked = diff(segment.ack, tcb.sndUna);
-  tcb.sndUna = segment.ack;
-  const bytes = Math.min(diff(segment.ack, tcb.sendStart), tcb.sendBuffer.length);
-  if (bytes > 0) {
-    tcb.sendBuffer.drop(bytes);
-    tcb.sendStart = add(tcb.sendStart, bytes);
-    tcb.bytesAcked += bytes;
-    // A quarter of the buffer at a time, so that a writer is not woken for every ACK.
-    if (tcb.writeBlocked && 4 * tcb.sendBuffer.free >= tcb.sendBuffer.limit) {
-      tcb.events |= Event.WRITABLE;
-    }
-  }
-  sampleRtt(tcb, segment, now);
-  if (bytes > 0) noteDelivered(tcb, now);
-  tcb.retransmits = 0;
-  tcb.waitingSince = now;
-  tcb.softError = null;
-  tcb.shortEnd = max(tcb.shortEnd, tcb.sndUna);
-  onNewAck(tcb, acked, now);
-}
-
-/** RFC 6298 §3: a timed octet that was sent once, or else the echoed timestamp (RFC 7323 §4). */
-function sampleRtt(tcb: Tcb, segment: Segment, now: number): void {
-  if (tcb.rttAt >= 0) {
-    if (!gt(segment.ack, tcb.rttSeq)) return;
-    rttSample(tcb, now - tcb.rttAt, now);
-    tcb.rttAt = -1;
-  } else if (tcb.retransmits > 0 || geq(tcb.lossEnd, segment.ack)) {
-    if (tcb.timestampsOk && segment.tsEcr !== 0) {
-      const elapsed = (timestamp(tcb, now) - segment.tsEcr) | 0;
-      if (elapsed >= 0) rttSample(tcb, elapsed, now);
-    } else if (tcb.retransmits > 0) {
-      return;
-    }
-  }
-  // RFC 6298 §5.7: an estimate that was backed off is collapsed once new data is acknowledged.
-  setRto(tcb);
-}
-
-/** The five conditions of RFC 5681 §2. */
-function isDuplicateAck(tcb: Tcb, segment: Segment): boolean {
-  return (
-    tcb.flight > 0 &&
-    segment.length === 0 &&
-    (segment.flags & (SYN | FIN)) === 0 &&
-    segment.ack === tcb.sndUna &&
-    segment.wnd << tcb.sndWindowShift === tcb.sndWnd &&
-    !tcb.persisting
-  );
 }
 
 /** SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. */

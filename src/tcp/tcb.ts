@@ -5,10 +5,12 @@ import { TimerNode } from '../base/timer-wheel.js';
 import type { Segment } from '../wire/segment.js';
 import type { TcpConfig } from './config.js';
 import { type CongestionControl, createCongestionControl } from './congestion.js';
+import type { RateSample } from './delivery-rate.js';
 import { windowShiftFor } from './negotiation.js';
 import { Reassembly } from './reassembly.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { RTO } from './retransmit-cause.js';
+import { SentSegments } from './sent-segments.js';
 import { State } from './state.js';
 import type { RetransmitCause, Trace } from './trace.js';
 
@@ -19,6 +21,8 @@ export interface TcpHost {
   readonly trace: Trace | null;
   /** The one segment that output fills. */
   readonly segmentOut: Segment;
+  /** What the ACK at hand tells of the path; filled again for each. */
+  readonly rateSample: RateSample;
   /**
    * Sends a segment; its payload is read before the next one is made. A payload longer than
    * `segmentSize` is cut below.
@@ -59,10 +63,37 @@ export const enum Event {
 /** How far loss recovery is; see `recovery.ts`. */
 export const enum Recovery {
   OPEN = 0,
-  /** Fast recovery, RFC 6582. */
+  /** Fast recovery: RFC 6582, RFC 6675 or RFC 8985, by {@link Tcb.lossDetection}. */
   FAST = 1,
   /** After a retransmission timeout: everything outstanding is sent again in slow start. */
   LOSS = 2,
+}
+
+/** How loss is told from ACKs: by what both ends have agreed on, and the configuration. */
+export const enum LossDetection {
+  /** Duplicate ACKs: RFC 5681, RFC 6582. */
+  NEWRENO = 0,
+  /** Octets SACKed above a hole: RFC 6675. */
+  SACK = 1,
+  /** The time since it was sent: RFC 8985. */
+  RACK = 2,
+}
+
+/** What the timer for outstanding octets is set for; one at a time, as RFC 8985 §8 has it. */
+export const enum LossTimer {
+  RETRANSMIT = 0,
+  PERSIST = 1,
+  /** RACK: what may only be late will be taken for lost. */
+  REORDER = 2,
+  /** Tail loss probe. */
+  PROBE = 3,
+}
+
+/** Forward RTO-Recovery (RFC 5682): which ACK after the timeout is waited for. */
+export const enum Frto {
+  OFF = 0,
+  FIRST_ACK = 1,
+  SECOND_ACK = 2,
 }
 
 let lastId = 0;
@@ -93,7 +124,7 @@ export class Tcb {
 
   iss: Seq = seq(0);
   sndUna: Seq = seq(0);
-  /** The next number never sent before. Retransmission goes by {@link lossNext}. */
+  /** The next number never sent before. */
   sndNxt: Seq = seq(0);
   /** SND.WND in bytes, scaled. */
   sndWnd = 0;
@@ -108,6 +139,8 @@ export class Tcb {
   /** What was written and not acknowledged; its first byte is number {@link sendStart}. */
   readonly sendBuffer: ByteRing;
   sendStart: Seq = seq(0);
+  /** What is outstanding, but a SYN. */
+  readonly sent = new SentSegments();
   /** The user has closed: FIN follows the last byte of the send buffer. */
   finQueued = false;
   /** The user was refused room in the send buffer and waits for {@link Event.WRITABLE}. */
@@ -152,6 +185,9 @@ export class Tcb {
   ackNow: string | null = null;
   /** For a peer without SACK each segment out of order gets its own duplicate ACK: so many. */
   duplicateAcks = 0;
+  /** Octets that arrived twice, which the next ACK reports (RFC 2883); none when both are equal. */
+  dsackLeft: Seq = seq(0);
+  dsackRight: Seq = seq(0);
   /** Bytes received and not acknowledged. */
   ackPending = 0;
   quickAcks: number;
@@ -162,9 +198,14 @@ export class Tcb {
   rto: number;
   /** Expirations of the retransmission timer since the last progress. */
   retransmits = 0;
-  /** The octet being timed, and since when; `rttAt` is -1 when none is. */
-  rttSeq: Seq = seq(0);
-  rttAt = -1;
+  /** When a SYN that was sent once went out; -1 when none did. */
+  synSentAt = -0;
+  /** When {@link srtt} took its latest sample. */
+  rttTakenAt = -0;
+  /** Shortest round trip of the last minutes, ms; 0 before the first; see `rtt.ts`. */
+  minRtt = -0;
+  minRttNext = -0;
+  minRttSince = -0;
 
   readonly congestion: CongestionControl;
   cwnd = 0;
@@ -173,19 +214,72 @@ export class Tcb {
   /** SND.NXT when recovery began; recovery ends when it is acknowledged. */
   recover: Seq = seq(0);
   dupAcks = 0;
-  /** Retransmission goes from here ... */
-  lossNext: Seq = seq(0);
-  /** ... to here; equal when there is nothing to retransmit. */
-  lossEnd: Seq = seq(0);
+  lossDetection = LossDetection.NEWRENO;
+  /** Why what is taken for lost goes out again. */
   lossCause: RetransmitCause = RTO;
+  /** Our SYN is to go out again. */
+  synLost = false;
+  /** The highest number (S)ACKed (RFC 8985 §5.3), and the end of what was sent again. */
+  fack: Seq = seq(0);
+  highRxt: Seq = seq(0);
+
+  /** RACK.xmit_ts, RACK.end_seq and RACK.rtt: see `rack.ts`. */
+  rackSentAt = -0;
+  rackEnd: Seq = seq(0);
+  rackRtt = -0;
+  /** Segments that arrived after later ones without having been sent again. */
+  reorderings = 0;
+  /** RACK.reo_wnd_mult, RACK.reo_wnd_persist, and RACK.dsack_round while there is one. */
+  reoWndMult = 1;
+  reoWndPersist = 0;
+  dsackRound: Seq = seq(0);
+  inDsackRound = false;
+  /** D-SACK blocks that the peer has sent. */
+  dsacks = 0;
+
+  /** TLP.end_seq while {@link probeOut}, and TLP.is_retrans: see `tail-loss.ts`. */
+  probeOut = false;
+  probeEnd: Seq = seq(0);
+  probeRetransmits = false;
+  rttSinceProbe = true;
+
+  /** prr_delivered, prr_out and RecoverFS of RFC 6937 §3. */
+  prrDelivered = 0;
+  prrOut = 0;
+  prrFlight = 0;
+
+  /** What may prove this episode spurious is remembered; see `spurious.ts`. */
+  undoable = false;
+  undoCwnd = 0;
+  undoSsthresh = 0;
+  /** SND.UNA and SND.NXT when the episode began. */
+  undoFrom: Seq = seq(0);
+  undoTo: Seq = seq(0);
+  /** Octets sent again in the episode that no D-SACK has reported as duplicates. */
+  undoOctets = 0;
+  undoTimeout = false;
+  /** RetransmitTS of RFC 3522 while the first acceptable ACK is waited for. */
+  eifelWaits = false;
+  eifelSent = false;
+  eifelTs = 0;
+  frto = Frto.OFF;
+  /** SRTT_prev and RTTVAR_prev of RFC 4015 until the next sample after a spurious timeout. */
+  lateSrtt = -0;
+  lateRttvar = -0;
+  undoSrtt = -0;
+  undoRttvar = -0;
   /** End of the last segment sent that was short of a full one (Minshall's Nagle). */
   shortEnd: Seq = seq(0);
   /** The window was in full use when last sent, so acknowledgements may let it grow (RFC 7661). */
   cwndLimited = false;
 
-  /** The retransmission timer, or in zero-window state the persist timer; see {@link persisting}. */
+  /** The timer for what is outstanding, or in zero-window state for probes; what for says {@link lossTimer}. */
   retransmitAt = Infinity;
-  persisting = false;
+  lossTimer = LossTimer.RETRANSMIT;
+  /** Since when RFC 6298 would have it run, whatever it is set for. */
+  rtoSince = -0;
+  /** Zero-window probes since the window was shut. */
+  persistProbes = 0;
   delayedAckAt = Infinity;
   /** Ends FIN_WAIT_2 of an orphan. */
   finWait2At = Infinity;
@@ -219,9 +313,13 @@ export class Tcb {
   bytesRetransmitted = -0;
   /** Bytes per second that the peer acknowledged of late; 0 before the first measure. */
   deliveryRate = -0;
-  /** Since when, and from which {@link bytesAcked}, the rate is measured. */
-  deliveryAt = -0;
-  deliveryFrom = -0;
+  /** C.delivered, C.delivered_time, C.first_sent_time, C.app_limited: see `delivery-rate.ts`. */
+  delivered = -0;
+  deliveredAt = -0;
+  firstSentAt = -0;
+  appLimited = -0;
+  /** C.lost: bytes ever taken for lost. */
+  lostTotal = -0;
   /** When a segment was last sent; 0 before the first. */
   sentAt = -0;
   segmentsSent = 0;
@@ -262,6 +360,28 @@ export class Tcb {
   /** Octets outstanding: sent and not acknowledged, SYN and FIN counted. */
   get flight(): number {
     return diff(this.sndNxt, this.sndUna);
+  }
+
+  /** Our SYN is not acknowledged; {@link iss} comes round again after 4 GiB. */
+  get synOutstanding(): boolean {
+    return this.sndUna === this.iss && this.bytesAcked === 0;
+  }
+
+  get owesDsack(): boolean {
+    return this.dsackLeft !== this.dsackRight;
+  }
+
+  get persisting(): boolean {
+    return this.lossTimer === LossTimer.PERSIST;
+  }
+
+  /**
+   * Octets that are probably in the network (`pipe` of RFC 6675 §4): outstanding ones but those that
+   * the peer has by SACK or that are taken for lost.
+   */
+  get inFlight(): number {
+    const { sent } = this;
+    return diff(this.sndNxt, this.sndUna) - sent.sacked - sent.lost + sent.twice;
   }
 
   /** The number after the last byte written. */

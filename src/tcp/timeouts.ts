@@ -1,20 +1,22 @@
-import { add } from '../base/seq.js';
+import { add, diff, min, type Seq } from '../base/seq.js';
 import { ACK } from '../wire/segment.js';
+import { beginSample } from './delivery-rate.js';
 import { enterClosed } from './end.js';
-import { sendData, sendEmpty } from './output.js';
-import { onRetransmitTimeout, retransmitSyn } from './recovery.js';
-import { RTO, WINDOW_PROBE } from './retransmit-cause.js';
+import { sendData, sendEmpty, sendReset } from './output.js';
+import { onReorderTimeout, onRetransmitTimeout, retransmitSyn } from './recovery.js';
+import { RACK, RTO, TLP, WINDOW_PROBE } from './retransmit-cause.js';
 import { backOff } from './rtt.js';
+import { unsent } from './sender.js';
 import { State } from './state.js';
-import { Event, type Failure, type Tcb } from './tcb.js';
+import { probeAllowed } from './tail-loss.js';
+import { Event, type Failure, LossTimer, type Tcb } from './tcb.js';
 import { armPersist, armRetransmit, setKeepAliveTimer, tell } from './timers.js';
 
 /** TIMEOUTS (RFC 9293 §3.10.8): does what is due at `now`; output follows at the end of the batch. */
 export function timeout(tcb: Tcb, now: number): void {
   if (tcb.delayedAckAt <= now) onDelayedAck(tcb, now);
   if (tcb.retransmitAt <= now) {
-    if (tcb.persisting) onPersist(tcb, now);
-    else onRetransmit(tcb, now);
+    onLossTimer(tcb, now);
   }
   if (tcb.keepAliveAt <= now) onKeepAlive(tcb, now);
   if (tcb.finWait2At <= now) {
@@ -22,6 +24,61 @@ export function timeout(tcb: Tcb, now: number): void {
     tcb.finWait2At = Infinity;
     enterClosed(tcb, null, 'FIN_WAIT_2 timeout of a closed connection', now);
   }
+}
+
+function onLossTimer(tcb: Tcb, now: number): void {
+  switch (tcb.lossTimer) {
+    case LossTimer.RETRANSMIT:
+      onRetransmit(tcb, now);
+      return;
+    case LossTimer.PERSIST:
+      onPersist(tcb, now);
+      return;
+    case LossTimer.REORDER:
+      onReorder(tcb, now);
+      return;
+    case LossTimer.PROBE:
+      onProbe(tcb, now);
+      return;
+  }
+}
+
+/** What was only late has had its time (RFC 8985 §6.2). */
+function onReorder(tcb: Tcb, now: number): void {
+  tell(tcb, 'reorder', 'fired', tcb.retransmitAt, RACK.why, now);
+  tcb.retransmitAt = Infinity;
+  const { rateSample } = tcb.host;
+  beginSample(tcb, rateSample);
+  onReorderTimeout(tcb, rateSample, now);
+}
+
+/** RFC 8985 §7.3: new data if there is any that may go, else the last segment again. */
+function onProbe(tcb: Tcb, now: number): void {
+  tell(tcb, 'probe', 'fired', tcb.retransmitAt, TLP.why, now);
+  tcb.retransmitAt = Infinity;
+  if (probeAllowed(tcb)) sendProbe(tcb, now);
+  armRetransmit(tcb, now);
+}
+
+function sendProbe(tcb: Tcb, now: number): void {
+  const { sndNxt } = tcb;
+  const fresh = Math.min(unsent(tcb), tcb.sndMss, tcb.sndWnd - tcb.flight);
+  tcb.probeRetransmits = fresh <= 0;
+  tcb.lossCause = TLP;
+  const start = fresh > 0 ? sndNxt : lastSegment(tcb);
+  tcb.probeOut = true;
+  sendData(tcb, start, fresh > 0 ? fresh : diff(sndNxt, start), now);
+  tcb.host.counters.tcpLossProbes++;
+  tcb.probeEnd = tcb.sndNxt;
+  tcb.rttSinceProbe = false;
+}
+
+/** Where the segment that was sent last begins: the row is cut into full ones from its start. */
+function lastSegment(tcb: Tcb): Seq {
+  const { sent, sndNxt, sndMss } = tcb;
+  const start = sent.start(sent.length - 1);
+  const octets = Math.max(diff(min(sndNxt, tcb.sendEnd), start), 1);
+  return add(start, octets - 1 - ((octets - 1) % sndMss));
 }
 
 function onDelayedAck(tcb: Tcb, now: number): void {
@@ -44,7 +101,10 @@ function onRetransmit(tcb: Tcb, now: number): void {
   }
   if (tcb.retransmits === tcb.host.config.retransmitR1) tcb.events |= Event.TROUBLE;
   if (tcb.state === State.SYN_SENT || tcb.state === State.SYN_RECEIVED) retransmitSyn(tcb, RTO);
-  else onRetransmitTimeout(tcb, now);
+  else {
+    beginSample(tcb, tcb.host.rateSample);
+    onRetransmitTimeout(tcb, tcb.host.rateSample, now);
+  }
   backOff(tcb);
   armRetransmit(tcb, now);
 }
@@ -55,23 +115,37 @@ function givesUp(tcb: Tcb, now: number): boolean {
   const waited = now - tcb.waitingSince;
   if (tcb.userTimeout > 0) return waited >= tcb.userTimeout;
   if (tcb.state === State.SYN_SENT || tcb.state === State.SYN_RECEIVED) {
-    return waited >= config.synTimeout;
+    const passive = tcb.state === State.SYN_RECEIVED && tcb.passive;
+    return waited >= config.synTimeout || (passive && tcb.retransmits > config.synAckRetries);
   }
   // SHLD-17: with the window shut over outstanding data, a peer that answers is no lost peer.
   if (tcb.sndWnd === 0 && now - tcb.heardAt < tcb.rto * 2) return false;
-  return tcb.retransmits > config.retransmitR2;
+  return tcb.retransmits > retries(tcb);
+}
+
+/** Nobody waits for what a closed connection still sends, so that it does not try as long. */
+function retries(tcb: Tcb): number {
+  const { retransmitR2, orphanRetries } = tcb.host.config;
+  return tcb.orphaned ? Math.min(orphanRetries, retransmitR2) : retransmitR2;
 }
 
 /** Probes a window that lets nothing out (§3.8.6.1), with back-off (SHLD-30). */
 function onPersist(tcb: Tcb, now: number): void {
   tell(tcb, 'persist', 'fired', tcb.retransmitAt, WINDOW_PROBE.why, now);
   tcb.retransmits++;
+  tcb.persistProbes++;
   const limit =
     tcb.userTimeout > 0
       ? now - tcb.waitingSince >= tcb.userTimeout
-      : tcb.retransmits > tcb.host.config.retransmitR2;
+      : tcb.retransmits > retries(tcb);
   if (limit) {
     lose(tcb, 'no answer to zero-window probes: RFC 9293 §3.8.6.1', now);
+    return;
+  }
+  if (tcb.orphaned && tcb.persistProbes > retries(tcb)) {
+    const cause = 'the user has gone and the peer takes nothing: RFC 9293 §3.8.6.1, RFC 6429 §4';
+    sendReset(tcb, now);
+    lose(tcb, cause, now);
     return;
   }
   tcb.host.counters.tcpZeroWindowProbes++;
@@ -79,7 +153,6 @@ function onPersist(tcb: Tcb, now: number): void {
   const room = Math.max(1, Math.min(tcb.sndWnd, tcb.sndMss));
   tcb.lossCause = WINDOW_PROBE;
   sendData(tcb, tcb.sndUna, room, now);
-  tcb.rttAt = -1;
   if (tcb.sndWnd > 0) return;
   backOff(tcb);
   armPersist(tcb, now);

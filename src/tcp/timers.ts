@@ -1,11 +1,44 @@
-import type { Tcb } from './tcb.js';
+import { LossTimer, type Tcb } from './tcb.js';
 import type { TimerAction, TimerName } from './trace.js';
 
 /** RFC 6298 §5.1 and §5.3: (re)starts the retransmission timer. */
 export function armRetransmit(tcb: Tcb, now: number): void {
-  tcb.persisting = false;
-  tcb.retransmitAt = now + tcb.rto;
-  tell(tcb, 'retransmit', 'armed', tcb.retransmitAt, 'octets are outstanding: RFC 6298 §5.1', now);
+  tcb.rtoSince = now;
+  set(tcb, LossTimer.RETRANSMIT, now + tcb.rto, 'octets are outstanding: RFC 6298 §5.1', now);
+}
+
+/**
+ * The retransmission timer as it would stand had it not made room for another: RFC 8985 §8 allows
+ * one at a time, and none of them may put off the timeout for ever.
+ */
+export function resumeRetransmit(tcb: Tcb, now: number): void {
+  const at = Math.max(tcb.rtoSince + tcb.rto, now);
+  set(tcb, LossTimer.RETRANSMIT, at, 'the oldest segment still waits: RFC 6298 §5.1', now);
+}
+
+/** RFC 8985 §6.2 step 5: in `wait` ms, what is not SACKed by then is lost and not late. */
+export function armReorder(tcb: Tcb, wait: number, now: number): void {
+  const at = now + wait;
+  if (at >= tcb.rtoSince + tcb.rto) resumeRetransmit(tcb, now);
+  else set(tcb, LossTimer.REORDER, at, 'it may be late and not lost: RFC 8985 §6.2', now);
+}
+
+/** RFC 8985 §7.2: a probe goes out in `wait` ms unless an ACK comes before. */
+export function armProbe(tcb: Tcb, wait: number, now: number): void {
+  const at = Math.max(Math.min(now + wait, tcb.rtoSince + tcb.rto), now);
+  set(tcb, LossTimer.PROBE, at, 'the tail of a flight has no later segments: RFC 8985 §7.2', now);
+}
+
+/** SACKed octets that were not acknowledged may be gone: SND.UNA gets little time to pass them. */
+export function armReneging(tcb: Tcb, now: number): void {
+  const at = now + Math.min(Math.max(tcb.srtt / 2, 10), tcb.rto);
+  set(
+    tcb,
+    LossTimer.RETRANSMIT,
+    at,
+    'the peer may have discarded what it SACKed: RFC 2018 §8',
+    now,
+  );
 }
 
 /** RFC 6298 §5.2: all outstanding data is acknowledged. */
@@ -15,11 +48,33 @@ export function stopRetransmit(tcb: Tcb, now: number): void {
 
 /** RFC 9293 §3.8.6.1: probes a window that lets nothing out, first after one RTO (SHLD-29). */
 export function armPersist(tcb: Tcb, now: number): void {
-  tcb.persisting = true;
-  tcb.retransmitAt = now + tcb.rto;
   const why = 'the window of the peer lets nothing out: RFC 9293 §3.8.6.1';
-  tell(tcb, 'persist', 'armed', tcb.retransmitAt, why, now);
+  set(tcb, LossTimer.PERSIST, now + tcb.rto, why, now);
 }
+
+function set(tcb: Tcb, kind: LossTimer, at: number, why: string, now: number): void {
+  const { retransmitAt, lossTimer } = tcb;
+  if (lossTimer === kind && retransmitAt === at) return;
+  if (lossTimer !== kind && retransmitAt !== Infinity) {
+    tell(tcb, lossTimerName(lossTimer), 'cancelled', retransmitAt, why, now);
+  }
+  tcb.lossTimer = kind;
+  tcb.retransmitAt = at;
+  tell(tcb, lossTimerName(kind), 'armed', at, why, now);
+}
+
+export function lossTimerName(timer: LossTimer): LossTimerName {
+  return LOSS_TIMERS[timer];
+}
+
+type LossTimerName = 'retransmit' | 'persist' | 'reorder' | 'probe';
+
+const LOSS_TIMERS: Readonly<Record<LossTimer, LossTimerName>> = [
+  'retransmit',
+  'persist',
+  'reorder',
+  'probe',
+];
 
 /** RFC 9293 §3.8.6.3 (MUST-40): what was received is acknowledged within a limit of time. */
 export function armDelayedAck(tcb: Tcb, now: number): void {
@@ -75,8 +130,8 @@ export function stopTimers(tcb: Tcb, why: string, now: number): void {
 function cancelRetransmit(tcb: Tcb, why: string, now: number): void {
   const at = tcb.retransmitAt;
   if (at === Infinity) return;
-  const timer = tcb.persisting ? 'persist' : 'retransmit';
-  tcb.persisting = false;
+  const timer = lossTimerName(tcb.lossTimer);
+  tcb.lossTimer = LossTimer.RETRANSMIT;
   tcb.retransmitAt = Infinity;
   tell(tcb, timer, 'cancelled', at, why, now);
 }

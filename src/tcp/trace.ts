@@ -28,7 +28,14 @@ export interface TracedTcb extends Traced {
   readonly rto: number;
 }
 
-export type TimerName = 'retransmit' | 'persist' | 'delayedAck' | 'keepAlive' | 'finWait2';
+export type TimerName =
+  | 'retransmit'
+  | 'persist'
+  | 'reorder'
+  | 'probe'
+  | 'delayedAck'
+  | 'keepAlive'
+  | 'finWait2';
 
 /** Armed stands for moved as well. Cancelled is what ran and now does not. */
 export type TimerAction = 'armed' | 'fired' | 'cancelled';

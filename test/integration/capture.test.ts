@@ -222,7 +222,7 @@ describe('retransmissions', () => {
       let again = false;
       const onEvent = (event: TraceEvent) => {
         if (event.type === 'sent' && again) {
-          named.push(`${Math.round((EPOCH + event.time) * 1_000)} ${event.segment.seq}`);
+          named.push(`${(EPOCH + event.time).toFixed(2)} ${event.segment.seq}`);
         }
         again = event.type === 'retransmission';
       };
@@ -234,7 +234,7 @@ describe('retransmissions', () => {
       const { lines } = read('tshark', ['-n', '-r', path, '-Y', wanted, ...fields]);
       const theirs = lines.map((line) => {
         const [time, seq] = line.split('\t');
-        return `${Math.round(Number(time) * 1e6)} ${seq}`;
+        return `${(Number(time) * 1_000).toFixed(2)} ${seq}`;
       });
       expect(named.length).toBeGreaterThan(5);
       expect(theirs).toEqual(named);

@@ -1,6 +1,8 @@
 import { diff, type Seq, seq } from '../../src/base/seq.js';
 import type { Host } from '../../src/stack/host.js';
+import { MAX_ROWS, Sent } from '../../src/tcp/sent-segments.js';
 import { State } from '../../src/tcp/state.js';
+import type { Tcb } from '../../src/tcp/tcb.js';
 import type { Packet } from './packet.js';
 
 /** What holds for every connection of a host after every event; throws when it does not. */
@@ -32,7 +34,34 @@ export function checkHost(host: Host): void {
       flight === 0 || tcb.retransmitAt !== Infinity || tcb.state === State.CLOSED,
       'what is outstanding has a retransmission timer',
     );
+    checkRows(tcb);
   }
+}
+
+/** What is outstanding lies in rows without gaps, which are counted right and are not too many. */
+function checkRows(tcb: Tcb): void {
+  const { sent } = tcb;
+  must(sent.length <= MAX_ROWS, `${sent.length} rows`);
+  let [sacked, lost, twice] = [0, 0, 0];
+  let next = tcb.synOutstanding ? seq(tcb.iss + 1) : tcb.sndUna;
+  for (let row = 0; row < sent.length; row++) {
+    must(sent.start(row) === next && sent.size(row) > 0, `row ${row} follows the one before`);
+    next = sent.end(row);
+    const flags = sent.flags(row);
+    if ((flags & Sent.SACKED) !== 0) sacked += sent.size(row);
+    if ((flags & Sent.LOST) !== 0) lost += sent.size(row);
+    if ((flags & Sent.TWICE) !== 0) twice += sent.size(row);
+  }
+  must(
+    sent.length === 0 || next === tcb.sndNxt,
+    `the rows end at SND.NXT, not ${diff(next, tcb.sndNxt)} beyond`,
+  );
+  must(sent.sacked === sacked && sent.lost === lost && sent.twice === twice, 'rows are counted');
+  const outstanding = diff(tcb.sndNxt, tcb.sndUna) - (tcb.synOutstanding ? 1 : 0);
+  must(
+    sent.length > 0 || outstanding <= 0 || tcb.state === State.CLOSED,
+    'what is outstanding has rows',
+  );
 }
 
 /** What holds for all packets that one end of a connection sends. */

@@ -56,6 +56,11 @@ export function requireCommands(context: TestContext, ...commands: string[]): vo
   skip(context, missing(commands));
 }
 
+/** Skips the test, with the reason, where `what` was not found; in CI the test fails. */
+export function requireFound(context: TestContext, found: unknown, what: string): void {
+  skip(context, found === null ? `not installed: ${what}` : null);
+}
+
 function missing(commands: readonly string[]): string | null {
   const env = { ...process.env, PATH: TOOLS };
   const absent = commands.filter(

@@ -52,7 +52,7 @@ describe('detailLine', () => {
   it('speaks as ss -ti does', () => {
     expect(detailLine(INFO)).toBe(
       'ts sack newreno wscale:7,5 rto:200 rtt:0.125/0.063 mss:1448 cwnd:10 bytes_sent:15 ' +
-        'bytes_received:73 segs_out:2 segs_in:3 send 927Mbps lastsnd:3 lastrcv:3 unacked:1 ' +
+        'bytes_received:73 segs_out:2 segs_in:3 send 927Mbps lastsnd:3 lastrcv:3 unacked:1 minrtt:0.125 ' +
         'rcv_wnd:1048576 snd_wnd:64256 timer:(retransmit,197ms,0)',
     );
   });
@@ -74,6 +74,11 @@ describe('detailLine', () => {
       backoff: 3,
       recovery: 'loss',
       deliveryRate: 1_250_000,
+      minRtt: null,
+      sacked: 2_000,
+      lost: 100,
+      reorderings: 4,
+      dsacks: 5,
       outOfOrder: 100,
       noDelay: true,
       orphaned: true,
@@ -87,7 +92,7 @@ describe('detailLine', () => {
     });
     expect(troubled).toBe(
       'newreno rto:1600 mss:1448 cwnd:1 ssthresh:2 bytes_sent:15 bytes_retrans:30 ' +
-        'bytes_received:73 segs_out:2 segs_in:3 lastsnd:3 delivery_rate 10Mbps unacked:1 retrans:3 recovery:loss ' +
+        'bytes_received:73 segs_out:2 segs_in:3 lastsnd:3 delivery_rate 10Mbps unacked:1 retrans:3 sacked:2 lost:1 reord_seen:4 dsack_dups:5 recovery:loss ' +
         'ooo_bytes:100 rcv_wnd:1048576 snd_wnd:64256 nodelay orphaned timer:(delayed-ack,13ms) ' +
         'timer:(persist,1sec,3) timer:(fin-wait-2,1min) timer:(keepalive,119min)',
     );

@@ -251,6 +251,10 @@ export class FakeTransport implements Transport {
     return near;
   }
 
+  bindError(address: string): 'EADDRNOTAVAIL' | null {
+    return address === '0.0.0.0' || address.startsWith('127.') ? null : 'EADDRNOTAVAIL';
+  }
+
   hold(): void {
     this.holds++;
   }

@@ -49,6 +49,59 @@ class Cabled {
 let cabled: Cabled;
 afterEach(() => cabled?.close());
 
+describe('an address that does not answer', () => {
+  it('is ETIMEDOUT after the time of the configuration', async () => {
+    const runtime = new VirtualRuntime(3);
+    const [link] = memoryPair({ runtime, onPacket: () => [] });
+    const stack = new Stack({ runtime, link, address: '10.0.0.1/24', tcp: { synTimeout: 3000 } });
+    const log: string[] = [];
+    const client = stack.net.connect(80, '10.0.0.9');
+    client.on('error', (error) => log.push(`${Math.round(runtime.now())} ${error.message}`));
+    client.on('close', (hadError: boolean) => log.push(`close ${hadError}`));
+    await runtime.runAsync(() => log.length === 2);
+    expect(log).toEqual(['3000 connect ETIMEDOUT 10.0.0.9:80', 'close true']);
+    stack.close();
+  });
+
+  it('gives way to the next one of its name', async () => {
+    cabled = new Cabled();
+    const { runtime } = cabled;
+    cabled.b.net.createServer((socket) => socket.end()).listen(80);
+    const addresses = ['10.0.0.9', '10.0.0.8', '10.0.0.2'];
+    const client = cabled.a.net.connect({
+      port: 80,
+      host: 'name.test',
+      autoSelectFamilyAttemptTimeout: 100,
+      lookup: ((_host: string, _options: object, found: (...args: unknown[]) => void) =>
+        found(
+          null,
+          addresses.map((address) => ({ address, family: 4 })),
+        )) as never,
+    });
+    const log: string[] = [];
+    const start = runtime.now();
+    const events =
+      'connectionAttempt connectionAttemptTimeout connectionAttemptFailed connect close';
+    for (const event of events.split(' ')) {
+      client.on(event, (address) =>
+        log.push(`${Math.round(runtime.now() - start)} ${event} ${address}`),
+      );
+    }
+    client.resume();
+    await runtime.runAsync(() => log.at(-1)?.includes('close') ?? false);
+    expect(log).toEqual([
+      '100 connectionAttemptTimeout 10.0.0.9',
+      '100 connectionAttempt 10.0.0.8',
+      '200 connectionAttemptTimeout 10.0.0.8',
+      '200 connectionAttempt 10.0.0.2',
+      '220 connect undefined',
+      expect.stringContaining('close false'),
+    ]);
+    // What was given up leaves nothing behind.
+    expect(cabled.a.connections().filter(({ state }) => state === 'SYN_SENT')).toEqual([]);
+  });
+});
+
 describe('two stacks on virtual time', () => {
   it('close with three segments: our FIN carries the ACK of theirs', async () => {
     cabled = new Cabled();

@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { nextTurn, systemRuntime } from '../../../src/runtime/system.js';
 
@@ -35,6 +36,28 @@ describe('systemRuntime', () => {
       alarm.set(later);
     });
     expect(rung).toBeGreaterThanOrEqual(later);
+  });
+
+  it('rings after the input that waits, however late it is', async () => {
+    const order: string[] = [];
+    const { port1, port2 } = new MessageChannel();
+    const alarm = runtime.alarm(() => order.push('alarm'));
+    const both = new Promise<void>((resolve) => {
+      port1.once('message', () => {
+        order.push('input');
+        alarm.clear();
+        resolve();
+      });
+    });
+    alarm.set(runtime.now() + 1);
+    // The turn takes so long that the alarm is due, and meanwhile something arrives.
+    port2.postMessage('');
+    const busyUntil = runtime.now() + 5;
+    while (runtime.now() < busyUntil);
+    await both;
+    await ring((other) => other.set(runtime.now() + 5));
+    port1.close();
+    expect(order).toEqual(['input']);
   });
 
   it('does not ring when cleared', async () => {

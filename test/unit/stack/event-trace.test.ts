@@ -33,7 +33,7 @@ describe('the events of a conversation', () => {
       'sent [S] seq 0 win 65535 length 0',
       'retransmission timer set to 1000 ms: octets are outstanding: RFC 6298 §5.1',
       'received [S.] seq 0 ack 1 win 65535 length 0',
-      'round trip of 10 ms: SRTT 10 ms, RTTVAR 5 ms, RTO 200 ms: RFC 6298 §2',
+      'round trip of 10 ms: SRTT 10 ms, RTTVAR 5 ms, RTO 210 ms: RFC 6298 §2',
       'retransmission timer cancelled: all is acknowledged: RFC 6298 §5.2',
       'SYN_SENT -> ESTABLISHED: SYN and ACK arrived: RFC 9293 §3.10.7.3',
       'ACK now: the SYN is acknowledged: RFC 9293 §3.10.7.3',
@@ -59,22 +59,38 @@ describe('the events of a conversation', () => {
   });
 
   it('tell why octets are sent again after a timeout, and what becomes of cwnd', () => {
-    const { conversation, lines } = established({ drop: [{ from: 'a', data: true }] });
+    const { conversation, lines } = established({
+      drop: [{ from: 'a', data: true }],
+      tcp: { lossDetection: 'sack' },
+    });
     conversation.userA.connection!.write(new Uint8Array(100));
     conversation.run(300);
     expect(lines.a).toEqual([
       '0 sent [P.] seq 1 ack 1 win 32768 length 100',
-      '0 retransmission timer set to 200 ms: octets are outstanding: RFC 6298 §5.1',
-      '200 retransmission timer fired: no acknowledgment within the RTO: RFC 6298 §5.4',
-      '200 cwnd 14480 -> 1448, ssthresh none -> 2896 bytes: all outstanding is taken for lost: RFC 5681 §3.1',
-      '200 retransmission timer set to 400 ms: octets are outstanding: RFC 6298 §5.1',
-      '200 sent again, RTO: no acknowledgment within the RTO: RFC 6298 §5.4',
-      '200 sent [P.] seq 1 ack 1 win 32768 length 100',
-      '210 received [.] seq 1 ack 101 win 32768 length 0',
-      expect.stringMatching(/^210 round trip of 10 ms: /),
-      '210 cwnd 1448 -> 1548 bytes: new octets are acknowledged: RFC 5681 §3',
-      '210 retransmission timer cancelled: all is acknowledged: RFC 6298 §5.2',
-      '210 window of the peer 65535 -> 2097152 bytes: RFC 9293 §3.10.7.4',
+      '0 retransmission timer set to 210 ms: octets are outstanding: RFC 6298 §5.1',
+      '210 retransmission timer fired: no acknowledgment within the RTO: RFC 6298 §5.4',
+      '210 cwnd 14480 -> 1448, ssthresh none -> 2896 bytes: all outstanding is taken for lost: RFC 5681 §3.1',
+      '210 retransmission timer set to 420 ms: octets are outstanding: RFC 6298 §5.1',
+      '210 sent again, RTO: no acknowledgment within the RTO: RFC 6298 §5.4',
+      '210 sent [P.] seq 1 ack 1 win 32768 length 100',
+      '220 received [.] seq 1 ack 101 win 32768 length 0',
+      expect.stringMatching(/^220 round trip of 10 ms: /),
+      '220 cwnd 1448 -> 1548 bytes: new octets are acknowledged: RFC 5681 §3',
+      '220 retransmission timer cancelled: all is acknowledged: RFC 6298 §5.2',
+      '220 window of the peer 65535 -> 2097152 bytes: RFC 9293 §3.10.7.4',
+    ]);
+  });
+
+  it('tell of the probe for the tail of a flight', () => {
+    const { conversation, lines } = established({ drop: [{ from: 'a', data: true, nth: 2 }] });
+    conversation.userA.connection!.write(new Uint8Array(2 * 1448));
+    conversation.run(300);
+    expect(lines.a.filter((line) => /probe|TLP/.test(line))).toEqual([
+      '0 loss-probe timer set to 210 ms: the tail of a flight has no later segments: RFC 8985 §7.2',
+      '0 loss-probe timer set to 22 ms: the tail of a flight has no later segments: RFC 8985 §7.2',
+      '10 loss-probe timer set to 210 ms: the tail of a flight has no later segments: RFC 8985 §7.2',
+      '220 loss-probe timer fired: no ACK for the tail of a flight, so a probe asks for one: RFC 8985 §7.3',
+      '220 sent again, TLP: no ACK for the tail of a flight, so a probe asks for one: RFC 8985 §7.3',
     ]);
   });
 

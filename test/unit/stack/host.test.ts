@@ -218,6 +218,27 @@ describe('the end of a host', () => {
     expect(c.runtime.held).toBe(0);
   });
 
+  conversation('leave() sends a FIN before it returns', {}, (c) => {
+    c.establish();
+    c.a.leave();
+    expect(c.packets.at(-1)).toMatchObject({ from: 'a', flags: 'F.' });
+    c.run(100);
+    expect(c.userB.events).toEqual(['established', 'end']);
+  });
+
+  conversation('leave() within a handler resets what was not read', {}, (c) => {
+    c.establish();
+    let state = '';
+    c.userA.readable = () => {
+      c.a.leave();
+      state = c.userA.connection.state;
+    };
+    c.userB.write('x');
+    c.run(100);
+    expect(state).toBe('CLOSED');
+    expect(c.userB.events).toEqual(['established', 'closed ECONNRESET']);
+  });
+
   test('a closed host neither listens nor connects', () => {
     const host = lonely();
     host.close();

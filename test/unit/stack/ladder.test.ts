@@ -106,7 +106,7 @@ describe('a ladder of two traces', () => {
   });
 
   it('has a lost segment, the timer that fired, and the segment again', () => {
-    const scene = new Scene([4]);
+    const scene = new Scene([4], [], { lossDetection: 'sack' });
     scene.open();
     scene.client.write('hello');
     scene.run(1_000);
@@ -131,15 +131,30 @@ describe('a ladder of two traces', () => {
       { part: 'whole', lost: 'no', arrival: 25 },
       { part: 'arrival', arrival: 25, line: { dropped: 'tcpUnacceptableSeq' } },
     ]);
-    const again = new Scene([4, 5]);
+    const again = new Scene([4, 5], [], { lossDetection: 'sack' });
     again.open();
     again.client.write('hello');
     again.run(2_000);
     const sent = joined(again).rows.filter(
       (row) => row.kind === 'segment' && row.line.length === 5,
     );
-    expect(sent).toMatchObject([{ lost: 'yes' }, { lost: 'yes' }, { lost: 'no', arrival: 625 }]);
+    expect(sent).toMatchObject([{ lost: 'yes' }, { lost: 'yes' }, { lost: 'no', arrival: 655 }]);
     draw(joined(doubled));
+  });
+
+  it('has the probe for a tail, and the timer for what may only be late', () => {
+    const tail = new Scene([4]);
+    tail.open();
+    tail.client.write('hello');
+    tail.run(1_000);
+    expect(draw(joined(tail))).toMatch(
+      /loss-probe timer fired after 210 ms.*\n.*len=5 \(again: TLP\)/,
+    );
+    const late = new Scene([4]);
+    late.open();
+    late.client.write(Buffer.alloc(3 * 1_460));
+    late.run(1_000);
+    expect(draw(joined(late))).toMatch(/reordering timer fired.*\n.*\(again: RACK\)/);
   });
 
   it('has what is on its way when the recording ends', () => {
@@ -194,7 +209,7 @@ describe('a ladder of one trace', () => {
     const rows = ladderOf(scene.atClient).rows.filter((row) => row.kind === 'segment');
     const lost = rows.filter((row) => row.lost !== 'no');
     expect(lost).toMatchObject([{ lost: 'presumed', line: { seq: 1, retransmission: false } }]);
-    expect(rows.find((row) => row.line.retransmission)?.line.cause?.name).toBe('fast retransmit');
+    expect(rows.find((row) => row.line.retransmission)?.line.cause?.name).toBe('RACK');
     expect(draw(scene.atClient)).toContain('(X): presumed lost');
   });
 

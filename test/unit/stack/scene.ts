@@ -5,6 +5,7 @@ import { VirtualRuntime } from '../../../src/runtime/virtual.js';
 import type { Conversation } from '../../../src/stack/conversation.js';
 import { Host } from '../../../src/stack/host.js';
 import { Recorder } from '../../../src/stack/recorder.js';
+import type { TcpConfig } from '../../../src/tcp/config.js';
 import { readCapture } from '../../../src/wire/pcap-reader.js';
 import { User } from '../../support/user.js';
 
@@ -22,7 +23,11 @@ export class Scene {
   #packets = 0;
 
   /** @param lost numbers of packets that are lost, the first is 1; of those that come twice */
-  constructor(lost: readonly number[] = [], doubled: readonly number[] = []) {
+  constructor(
+    lost: readonly number[] = [],
+    doubled: readonly number[] = [],
+    changes: Partial<TcpConfig> = {},
+  ) {
     const { runtime } = this;
     const [linkA, linkB] = memoryPair({
       runtime,
@@ -33,7 +38,7 @@ export class Scene {
         return doubled.includes(packet) ? [0, 0] : 0;
       },
     });
-    const tcp = { windowScale: false, timestamps: false };
+    const tcp = { windowScale: false, timestamps: false, ...changes };
     const { a, b } = this.#recorders;
     this.a = new Host({ runtime, link: linkA, address: '10.0.0.1/24', trace: a, tcp });
     const captured = captureLink(linkB, this.#ring, { runtime });

@@ -61,7 +61,7 @@ describe('connections()', () => {
     expect(a.segmentsSent).toBe(c.sent('a').length);
   });
 
-  conversation('knows what waits behind a gap, and since when it is quiet', {}, (c) => {
+  conversation('knows what waits behind a gap', { tcp: { lossDetection: 'sack' } }, (c) => {
     c.establish();
     c.drop({ from: 'a', data: true });
     c.userA.write(Buffer.alloc(2_000));
@@ -86,15 +86,15 @@ describe('connections()', () => {
 });
 
 describe('timers', () => {
-  conversation('retransmit, with back-off', {}, (c) => {
+  conversation('retransmit, with back-off', { tcp: { lossDetection: 'sack' } }, (c) => {
     c.establish();
     for (let nth = 1; nth <= 3; nth++) c.drop({ from: 'a', data: true, nth });
     c.userA.write('lost');
     c.run(50);
-    expect(timersOf(c.a)).toEqual(['retransmit 150']);
+    expect(timersOf(c.a)).toEqual(['retransmit 160']);
     c.run(200);
-    expect(timersOf(c.a)).toEqual(['retransmit 350']);
-    expect(connectionOf(c.a)).toMatchObject({ backoff: 1, recovery: 'loss', flight: 4, rto: 400 });
+    expect(timersOf(c.a)).toEqual(['retransmit 380']);
+    expect(connectionOf(c.a)).toMatchObject({ backoff: 1, recovery: 'loss', flight: 4, rto: 420 });
   });
 
   conversation('persist', { tcpB: { receiveBuffer: 4_096 } }, (c) => {

@@ -33,7 +33,7 @@ describe('a failing test', () => {
     expect(text).toMatch(/^two hosts, the runtime's seed 5$/m);
     expect(text).toMatch(/^a on the left, b on the right:\n.+\n.+CLOSED .+LISTEN\n.+SYN seq=0/m);
     expect(text).toMatch(/^ 100\.000 ms .+len=5 .+X {5}\|$/m);
-    expect(text).toMatch(/^ 300\.000 ms .+len=5 \(again: RTO\)/m);
+    expect(text).toMatch(/^ 310\.000 ms .+len=5 \(again: TLP\)/m);
     expect(text).toMatch(/^ +100\.000 a > \. .+LOST$/m);
     expect(commentsIn(text)).toEqual([null, null, null, 'lost on the way', null, null]);
   });

@@ -94,7 +94,7 @@ function expectSack(
   latest: number,
 ): void {
   const segment = new Segment();
-  reassembly.writeSack(segment, 4);
+  segment.sackCount = reassembly.writeSack(segment, 0, 4);
   const lefts = new Set<number>();
   for (let i = 0; i < segment.sackCount; i++) {
     const left = diff(seq(segment.sack[i * 2]!), BASE);

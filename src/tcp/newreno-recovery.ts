@@ -1,0 +1,84 @@
+import { add, geq, gt, lt } from '../base/seq.js';
+import { DUP_THRESHOLD, markLost } from './rack.js';
+import { FAST_RETRANSMIT, PARTIAL_ACK } from './retransmit-cause.js';
+import { beginEpisode } from './spurious.js';
+import { Frto, Recovery, type Tcb } from './tcb.js';
+import type { RetransmitCause } from './trace.js';
+
+/** Loss recovery for peers without SACK: RFC 5681 §3.2 and RFC 6582 (NewReno). */
+
+export function onNewRenoAck(tcb: Tcb, acked: number, duplicate: boolean, now: number): void {
+  if (acked > 0) onNewAck(tcb, acked, now);
+  else if (duplicate) onDuplicateAck(tcb, now);
+}
+
+function onNewAck(tcb: Tcb, acked: number, now: number): void {
+  switch (tcb.recovery) {
+    case Recovery.OPEN:
+      tcb.dupAcks = 0;
+      // RFC 7661: a window that was not in use has not been tested by the network.
+      if (tcb.cwndLimited) tcb.congestion.onAck(tcb, acked, now);
+      break;
+    case Recovery.LOSS:
+      tcb.dupAcks = 0;
+      if (geq(tcb.sndUna, tcb.recover)) {
+        tcb.recovery = Recovery.OPEN;
+        tcb.frto = Frto.OFF;
+      }
+      if (tcb.frto !== Frto.SECOND_ACK) tcb.congestion.onAck(tcb, acked, now);
+      break;
+    case Recovery.FAST:
+      onAckInFastRecovery(tcb, acked);
+      break;
+  }
+}
+
+/** RFC 6582 §3.2, steps 3 to 5. */
+function onAckInFastRecovery(tcb: Tcb, acked: number): void {
+  if (geq(tcb.sndUna, tcb.recover)) {
+    tcb.recovery = Recovery.OPEN;
+    tcb.dupAcks = 0;
+    tcb.cwnd = Math.min(tcb.ssthresh, Math.max(tcb.flight, tcb.sndMss) + tcb.sndMss);
+    return;
+  }
+  // A partial acknowledgment: the next segment was lost too.
+  markFirstLost(tcb, PARTIAL_ACK);
+  tcb.cwnd = Math.max(tcb.sndMss, tcb.cwnd - acked + (acked >= tcb.sndMss ? tcb.sndMss : 0));
+}
+
+function onDuplicateAck(tcb: Tcb, now: number): void {
+  tcb.dupAcks++;
+  if (tcb.recovery === Recovery.FAST) {
+    // RFC 5681 §3.2 step 4: each says that a segment has left the network.
+    tcb.cwnd += tcb.sndMss;
+  } else if (
+    tcb.recovery === Recovery.OPEN &&
+    tcb.dupAcks === DUP_THRESHOLD &&
+    mayEnterFastRecovery(tcb)
+  ) {
+    const { counters } = tcb.host;
+    counters.tcpFastRetransmits++;
+    counters.tcpRenoRecovery++;
+    beginEpisode(tcb, false);
+    tcb.congestion.onLoss(tcb, tcb.flight, now);
+    tcb.recover = tcb.sndNxt;
+    tcb.recovery = Recovery.FAST;
+    tcb.cwnd = tcb.ssthresh + DUP_THRESHOLD * tcb.sndMss;
+    markFirstLost(tcb, FAST_RETRANSMIT);
+  }
+}
+
+/** RFC 6582 §3.2 step 2: not for duplicates that our own retransmissions after a timeout caused. */
+function mayEnterFastRecovery(tcb: Tcb): boolean {
+  return gt(tcb.sndUna, tcb.recover);
+}
+
+/** One segment goes out again, whatever the windows say. */
+function markFirstLost(tcb: Tcb, cause: RetransmitCause): void {
+  const { sent } = tcb;
+  if (sent.length === 0) return;
+  const end = add(sent.start(0), tcb.sndMss);
+  if (lt(end, sent.end(0))) sent.split(0, end);
+  tcb.lossCause = cause;
+  markLost(tcb, 0, tcb.host.rateSample);
+}

@@ -1,0 +1,31 @@
+import type { Tcb } from './tcb.js';
+
+/**
+ * Proportional Rate Reduction (RFC 6937 §3): spreads the fall from the window at the loss to ssthresh
+ * over one round trip, by the octets that each ACK says have arrived.
+ */
+export function beginReduction(tcb: Tcb, flight: number): void {
+  tcb.prrDelivered = 0;
+  tcb.prrOut = 0;
+  tcb.prrFlight = Math.max(flight, tcb.sndMss);
+}
+
+/**
+ * So many octets have arrived in recovery: sets cwnd so that `sndcnt` more may be sent. With `healthy`,
+ * which means progress without further loss, the bound is slow start (PRR-SSRB), else packet
+ * conservation (PRR-CRB); so RFC 6937 §3 leaves it to the sender, and so Linux decides.
+ */
+export function reduceProportionally(tcb: Tcb, delivered: number, healthy: boolean): void {
+  const { ssthresh, sndMss, inFlight } = tcb;
+  tcb.prrDelivered += delivered;
+  let sndcnt: number;
+  if (inFlight > ssthresh) {
+    sndcnt = Math.ceil((tcb.prrDelivered * ssthresh) / tcb.prrFlight) - tcb.prrOut;
+  } else {
+    const conserved = Math.max(tcb.prrDelivered - tcb.prrOut, delivered);
+    sndcnt = Math.min(ssthresh - inFlight, healthy ? conserved + sndMss : conserved);
+  }
+  // The first retransmission goes out at once (RFC 5681 §3.2).
+  if (tcb.prrOut === 0) sndcnt = Math.max(sndcnt, sndMss);
+  tcb.cwnd = Math.max(inFlight + Math.max(sndcnt, 0), sndMss);
+}

@@ -1,0 +1,135 @@
+import { geq, gt, lt, type Seq } from '../base/seq.js';
+import { OPT_TIMESTAMPS, type Segment } from '../wire/segment.js';
+import type { RateSample } from './delivery-rate.js';
+import { Sent } from './sent-segments.js';
+import { Recovery, type Tcb } from './tcb.js';
+import { timestamp } from './timestamp.js';
+
+/**
+ * RACK: loss told by time (RFC 8985 §6). What was sent a reordering window before something that has
+ * arrived is lost. Variables have the names of §5.3: `rackSentAt` is RACK.xmit_ts, `rackEnd` is
+ * RACK.end_seq, and so on.
+ */
+
+export const DUP_THRESHOLD = 3;
+/** §6.2 step 4: so many recoveries keep a reordering window that D-SACK has made larger. */
+const REO_WND_PERSIST = 16;
+
+/** What is shorter is a rounding error of times with fractions, and no time to wait. ms. */
+const TIMER_STEP = 1e-3;
+
+/** §6.2, steps 2 and 3, for a row (up to `end`) that has just arrived. */
+export function noteArrival(
+  tcb: Tcb,
+  row: number,
+  end: Seq,
+  sample: RateSample,
+  segment: Segment,
+  now: number,
+): void {
+  const { sent } = tcb;
+  const sentAt = sent.sentAt(row);
+  const rtt = now - sentAt;
+  if ((sent.flags(row) & Sent.RETRANSMITTED) !== 0) {
+    if (echoesBefore(tcb, segment, sentAt) || rtt < tcb.minRtt) return;
+  } else if (lt(end, tcb.fack)) {
+    tcb.reorderings++;
+    tcb.host.counters.tcpSackReorders++;
+  }
+  if (sentAt >= sample.rackSentAt) {
+    sample.rackSentAt = sentAt;
+    tcb.rackRtt = rtt;
+  }
+  if (sentAfter(sentAt, end, tcb.rackSentAt, tcb.rackEnd)) {
+    tcb.rackSentAt = sentAt;
+    tcb.rackEnd = end;
+  }
+}
+
+/** The ACK echoes a timestamp from before `sentAt`, so it is not for what was sent then. */
+function echoesBefore(tcb: Tcb, segment: Segment, sentAt: number): boolean {
+  if (!tcb.timestampsOk || (segment.options & OPT_TIMESTAMPS) === 0) return false;
+  return ((segment.tsEcr - timestamp(tcb, sentAt)) | 0) < 0;
+}
+
+/** RACK_sent_after: ties, frequent within a batch, are broken by the sequence number. */
+function sentAfter(at1: number, end1: Seq, at2: number, end2: Seq): boolean {
+  return at1 > at2 || (at1 === at2 && gt(end1, end2));
+}
+
+/** §6.2 step 4, adaptation: each round trip with a D-SACK makes the window larger. */
+export function adaptReorderWindow(tcb: Tcb, sample: RateSample): void {
+  if (tcb.inDsackRound && geq(tcb.sndUna, tcb.dsackRound)) tcb.inDsackRound = false;
+  if (!sample.dsack || tcb.inDsackRound) return;
+  tcb.inDsackRound = true;
+  tcb.dsackRound = tcb.sndNxt;
+  tcb.reoWndMult++;
+  tcb.reoWndPersist = REO_WND_PERSIST;
+}
+
+/** §6.2 step 4: a recovery has ended. */
+export function noteRecoveryEnd(tcb: Tcb): void {
+  if (--tcb.reoWndPersist <= 0) {
+    tcb.reoWndPersist = 0;
+    tcb.reoWndMult = 1;
+  }
+}
+
+/** RACK.reo_wnd in ms. */
+export function reorderWindow(tcb: Tcb): number {
+  if (tcb.reorderings === 0) {
+    if (tcb.recovery !== Recovery.OPEN) return 0;
+    if (tcb.dupAcks >= DUP_THRESHOLD || tcb.sent.sacked >= DUP_THRESHOLD * tcb.sndMss) return 0;
+  }
+  return Math.min((tcb.reoWndMult * tcb.minRtt) / 4, tcb.srtt);
+}
+
+/**
+ * §6.2 step 5: marks what is lost, and returns the ms after which the rest of what may be lost will
+ * be, or 0. Looks at no row beyond those sent before the latest arrival.
+ */
+export function detectLossByTime(tcb: Tcb, sample: RateSample, now: number): number {
+  const { sent, rackSentAt, rackEnd, highRxt } = tcb;
+  const allowed = tcb.rackRtt + reorderWindow(tcb) - now;
+  let wait = 0;
+  for (let row = 0; row < sent.length; row++) {
+    const flags = sent.flags(row);
+    if ((flags & (Sent.SACKED | Sent.LOST)) !== 0) continue;
+    const sentAt = sent.sentAt(row);
+    if (!sentAfter(rackSentAt, rackEnd, sentAt, sent.end(row))) {
+      // All that follows was sent later still, unless it was sent again.
+      if (geq(sent.start(row), highRxt)) break;
+      continue;
+    }
+    const remaining = sentAt + allowed;
+    if (remaining < TIMER_STEP) {
+      if ((flags & Sent.RETRANSMITTED) !== 0) tcb.host.counters.tcpLostRetransmits++;
+      markLost(tcb, row, sample);
+    } else if (remaining > wait) {
+      wait = remaining;
+    }
+  }
+  return wait;
+}
+
+/** §6.3: after a timeout only what is old enough is lost; the rest may still be acknowledged. */
+export function markLostByTimeout(tcb: Tcb, sample: RateSample, now: number): void {
+  const { sent } = tcb;
+  // Before the first arrival there is only the round trip of the handshake.
+  const rtt = tcb.rackRtt > 0 ? tcb.rackRtt : tcb.srtt;
+  const allowed = rtt + reorderWindow(tcb) - now;
+  for (let row = 0; row < sent.length; row++) {
+    if (row === 0 || sent.sentAt(row) + allowed < TIMER_STEP) markLost(tcb, row, sample);
+  }
+}
+
+/** Marks the row unless it is SACKed; it goes out again when congestion control allows. */
+export function markLost(tcb: Tcb, row: number, sample: RateSample): void {
+  const { sent } = tcb;
+  const flags = sent.flags(row);
+  if ((flags & (Sent.SACKED | Sent.LOST)) !== 0) return;
+  const octets = sent.size(row);
+  tcb.lostTotal += octets;
+  sample.newlyLost += octets;
+  sent.markLost(row);
+}

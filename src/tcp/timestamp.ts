@@ -1,0 +1,6 @@
+import type { Tcb } from './tcb.js';
+
+/** TSval of RFC 7323 §4: a clock of 1 ms with an offset of the connection's own. */
+export function timestamp(tcb: Tcb, now: number): number {
+  return (Math.floor(now) + tcb.tsOffset) | 0;
+}
