@@ -23,7 +23,7 @@ bursts of 4), and whether 1 % of the packets come late (by an eighth of the roun
 most). In front of the path is a drop-tail queue of rate x round trip + 48 kB. Linux may use buffers
 of 64 MiB, ours have 16 MiB.
 
-      --quick        8 cells, 3 runs of 3 s
+      --quick        9 cells, 3 runs of 3 s
       --cells LIST   only cells with these parts: 10ms-1%,burst,200ms-0%
       --rate LIST    in Mbit/s, default 100; a rate with which this process cannot keep up is left out
       --seconds N    of each transfer, default 5; with --fairness 15, after 5 s that do not count

@@ -42,6 +42,7 @@ export interface Series {
 
 export interface Point {
   at: number;
+  /** Infinity: there is none from here on. */
   value: number;
   top?: number;
 }
@@ -99,6 +100,7 @@ function colours(of: typeof LIGHT): string {
 .plot .axis { stroke: ${of.frame}; }
 .plot .grid { stroke: ${of.grid}; }
 .plot .moment { stroke: ${of.quiet}; }
+.plot .halo { stroke: ${of.paper}; }
 ${hues}
 `;
 }
@@ -107,6 +109,7 @@ const STYLE = `
 .plot text { font: 12px system-ui, "DejaVu Sans", sans-serif; }
 .plot .title { font-size: 16px; font-weight: 600; }
 .plot .name { font-weight: 600; }
+.plot .halo { stroke-width: 5px; stroke-linejoin: round; paint-order: stroke; }
 .plot path, .plot line { fill: none; stroke-width: 1.5; stroke-linejoin: round; }
 .plot .axis, .plot .grid { stroke-width: 1; }
 .plot .moment { stroke-width: 1; stroke-dasharray: 2 4; }
@@ -176,13 +179,15 @@ function drawPanel(
   top: number,
 ): string[] {
   const shown = panel.series.map((series) => ({ ...series, points: visible(series, from, to) }));
-  const values = shown.flatMap(({ points }) => points.flatMap((p) => [p.value, p.top ?? p.value]));
+  const values = shown
+    .flatMap(({ points }) => points.flatMap((p) => [p.value, p.top ?? p.value]))
+    .filter(Number.isFinite);
   const ofBars = shown.some(({ kind }) => kind === 'bars');
   const low = panel.min ?? (ofBars ? lowest(values) : 0);
   const high = panel.max ?? highest(values) + (highest(values) - low) * 0.06;
   const bottom = top + panel.height;
   const y = (value: number): number => bottom - ((value - low) / (high - low)) * panel.height;
-  const parts = [`<text class="name" x="18" y="${top - 10}">${escapeXml(panel.title)}</text>`];
+  const parts = [`<text class="name halo" x="18" y="${top - 10}">${escapeXml(panel.title)}</text>`];
   parts.push(...legend(panel.series, top - 10));
   for (const tick of ticks(low, high, Math.max(2, Math.round(panel.height / 45)))) {
     const at = round(y(tick));
@@ -268,12 +273,14 @@ function steps(
   let lastY = Number.NaN;
   for (const { at, value } of points) {
     const [px, py] = [x(at), y(value)];
-    if (d === '') d = `M${px} ${py}`;
-    else {
+    if (value === Infinity || Number.isNaN(lastY)) {
+      if (px !== lastX && !Number.isNaN(lastY)) d += `H${px}`;
+      if (value !== Infinity) d += `M${px} ${py}`;
+    } else {
       if (px !== lastX) d += `H${px}`;
       if (py !== lastY) d += `V${py}`;
     }
-    [lastX, lastY] = [px, py];
+    [lastX, lastY] = [px, value === Infinity ? Number.NaN : py];
   }
   return d;
 }
@@ -287,7 +294,7 @@ function legend(series: readonly Series[], y: number): string[] {
   let x = RIGHT;
   for (const { name, colour, kind } of [...series].reverse()) {
     x -= name.length * LETTER;
-    parts.push(`<text class="soft" x="${round(x)}" y="${y}">${escapeXml(name)}</text>`);
+    parts.push(`<text class="soft halo" x="${round(x)}" y="${y}">${escapeXml(name)}</text>`);
     x -= 22;
     const [left, middle] = [round(x), y - 4];
     parts.push(sample(kind, colour, left, middle));

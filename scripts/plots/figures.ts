@@ -22,15 +22,18 @@ export const FIGURES: Readonly<Record<string, () => Figure>> = {
 };
 
 function slowStart(): Figure {
-  const path = { rate: 50e6, delay: 50, queue: { bytes: 1250 * KB } };
-  const recording = simulate({ faults: { up: path, down: { delay: 50 } }, until: 1800 });
+  const path = { ...USUAL, queue: { bytes: 500 * KB } };
+  const recording = simulate({ faults: { up: path, down: BACK }, until: 2000 });
   return {
     title: 'Slow start, and how HyStart++ ends it',
-    subtitle: '50 Mbit/s, 100 ms round trip, a queue of two products of the two; CUBIC',
+    subtitle: '10 Mbit/s, 40 ms round trip, a queue of 500 kB; CUBIC',
     from: 0,
-    to: 1800,
+    to: 2000,
     panels: [sequencePanel(recording, 180), windowPanel(recording, 120), rttPanel(recording, 100)],
-    moments: [],
+    moments: first(
+      recording.ssthresh.filter(({ value }) => value !== Infinity),
+      'slow start is over',
+    ),
   };
 }
 
@@ -51,14 +54,14 @@ function fastRecovery(): Figure {
 }
 
 function reordering(): Figure {
-  const late = { probability: 0.03, delay: 7 };
+  const late = { probability: 0.05, delay: 3 };
   const up = { ...USUAL, reorder: late };
-  const recording = simulate({ tcp: NARROW, faults: { up, down: BACK }, until: 500 });
+  const recording = simulate({ tcp: NARROW, faults: { up, down: BACK }, until: 400 });
   return {
     title: 'Reordering: what is late is not lost',
-    subtitle: '10 Mbit/s, 40 ms round trip; 3 % of the segments come 7 ms late',
-    from: 180,
-    to: 460,
+    subtitle: '10 Mbit/s, 40 ms round trip; 5 % of the segments come 3 ms late',
+    from: 200,
+    to: 360,
     panels: [sequencePanel(recording, 300), windowPanel(recording, 110)],
     moments: first(recording.sentAgain, 'taken for lost'),
   };
@@ -66,11 +69,11 @@ function reordering(): Figure {
 
 function tailLoss(): Figure {
   const bytes = 60 * KB;
-  const rules = [{ direction: 'up' as const, range: [bytes - 1500, bytes] as const, count: 2 }];
+  const rules = [{ direction: 'up' as const, range: [bytes - 1, bytes] as const }];
   const recording = simulate({ faults: { up: USUAL, down: BACK, rules }, bytes, until: 400 });
   return {
     title: 'Tail loss: a probe instead of a timeout',
-    subtitle: '10 Mbit/s, 40 ms round trip; the last two segments of 60 kB are lost',
+    subtitle: '10 Mbit/s, 40 ms round trip; the last segment of 60 kB is lost',
     from: 30,
     to: 350,
     panels: [sequencePanel(recording, 240), windowPanel(recording, 100)],

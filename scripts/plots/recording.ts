@@ -24,7 +24,7 @@ export interface Recording {
   /** Lost on the way, at the time at which the link lost it. */
   lost: Stretch[];
   acked: Value[];
-  /** Bytes. */
+  /** Bytes; Infinity: there is no threshold. */
   cwnd: Value[];
   ssthresh: Value[];
   /** ms. */
@@ -118,8 +118,9 @@ export class Recorder extends SilentTrace {
   ): void {
     this.#notePhase(connection, now);
     this.recording.cwnd.push({ at: now, value: connection.cwnd });
-    if (connection.ssthresh === NO_THRESHOLD) return;
-    this.recording.ssthresh.push({ at: now, value: connection.ssthresh });
+    const { ssthresh } = connection;
+    const value = ssthresh === NO_THRESHOLD ? Infinity : ssthresh;
+    this.recording.ssthresh.push({ at: now, value });
   }
 
   #notePhase(connection: TracedTcb & Controlled, now: number): void {

@@ -58,7 +58,7 @@ export function windowPanel(recording: Recording, height: number): Panel {
   return {
     title: 'window, kB',
     height,
-    series: series.filter(({ points }) => points.length > 0),
+    series: series.filter(({ points }) => points.some(({ value }) => value !== Infinity)),
   };
 }
 

@@ -69,7 +69,7 @@ const OVERHEAD = 0.5;
 
 export async function measureGrid(bench: Bench, plan: GridPlan): Promise<GridFigures> {
   const figures: GridFigures = { checks: [], cells: [], failures: [] };
-  for (const rate of plan.rates) figures.checks.push(await checkRate(bench, rate));
+  for (const rate of plan.rates) figures.checks.push(await checkRate(bench, rate, plan.seconds));
   const rates = figures.checks.filter((c) => c.keepsUp || plan.anyway).map(({ rate }) => rate);
   const total = rates.length * plan.cells.length;
   const each = plan.runs * COMBINATIONS.length * (plan.seconds + OVERHEAD);
@@ -85,9 +85,9 @@ export async function measureGrid(bench: Bench, plan: GridPlan): Promise<GridFig
 }
 
 /** Also lets V8 compile what the path needs. */
-async function checkRate(bench: Bench, rate: number): Promise<RateCheck> {
+async function checkRate(bench: Bench, rate: number, most: number): Promise<RateCheck> {
   const path = pathOf({ id: '', rtt: 1, loss: 0, bursts: false, reorder: false }, rate);
-  const trial = { path, flows: [FLOW.linux], seconds: CHECK_SECONDS };
+  const trial = { path, flows: [FLOW.linux], seconds: Math.min(CHECK_SECONDS, most) };
   progress(`whether this process keeps up with ${rate / 1e6} Mbit/s`);
   await bench.run({ ...trial, seed: 1, warmup: 0 });
   const result = await bench.run({ ...trial, seed: 1, warmup: 0.5 });
