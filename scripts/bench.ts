@@ -1,59 +1,72 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import * as os from 'node:os';
-import * as path from 'node:path';
 import { parseArgs } from 'node:util';
+import { bulk, link, segments } from './lib/bench/bulk.js';
+import { iperf3 } from './lib/bench/iperf3.js';
+import type { Kind } from './lib/bench/kinds.js';
+import { KINDS, kindsOf, LABEL, UsageError } from './lib/bench/kinds.js';
+import { memory } from './lib/bench/memory.js';
+import { Peers } from './lib/bench/peers.js';
+import { connections, http, requests } from './lib/bench/requests.js';
+import type { Results } from './lib/bench/results.js';
+import { Collection, load, machine, store } from './lib/bench/results.js';
+import { BenchServer } from './lib/bench/server.js';
+import type { Bench, Settings, Suite } from './lib/bench/suite.js';
+import { changeOf, table } from './lib/bench/table.js';
 import { isInOwnNamespace, runInOwnNamespace } from './lib/own-namespace.js';
 
-const HELP = `Usage: scripts/bench [--pairs N] [--gigabytes N] [--congestion NAME] [--also KIND,...] [--json]
+const SUITES: readonly Suite[] = [
+  iperf3,
+  requests,
+  http,
+  connections,
+  memory,
+  bulk,
+  segments,
+  link,
+];
 
-Bulk transfer through the public API of one and the same JavaScript server, on our TCP over a TUN
-device with offload and on node:net over the kernel's loopback, in turn, against one kernel client
-in C. A first transfer of each server is not counted. Prints the median of each, in Gbit/s, and the ratio.
+const HELP = `Usage: scripts/bench [OPTIONS]     or npm run bench -- [OPTIONS]
 
-      --pairs N      measurements of each kind, default 5
-      --gigabytes N  data per measurement in units of 10^9 bytes, default 4
-      --congestion NAME  the kernel's congestion control, for both kinds: reno (default), or
-                     whatever else /proc/sys/net/ipv4/tcp_allowed_congestion_control lists
-      --also KIND,...  also ours plain: without offload, on a quarter of the data; traced: with the
-                     recorder of ladders that serve has; captured: with a capture to a file
-      --json         print one JSON object instead
-  -h, --help         print this and exit`;
+Measures one and the same JavaScript on our TCP over a TUN device, with and without offload, and on
+node:net over the kernel's loopback, in turn, in a network namespace of its own. Clients are the
+kernel's: iperf3, wrk, and programs in C. Prints medians, spreads and ratios, and stores all of it.
 
-const ROOT = path.join(__dirname, '..');
-const TIMEOUT = 120_000;
+      --only LIST        suites by name or letter:
+${SUITES.map(({ letter, name, title }) => `                           ${letter} ${name.padEnd(12)} ${title}`).join('\n')}
+      --quick            a look at each, in less than two minutes
+      --pairs N          measurements of each kind, default 5 (quick: 1)
+      --seconds N        length of a measurement, default 1 (quick: 0.5)
+      --kinds LIST       of ${KINDS.join(', ')};
+                         the first three unless given, the others are for bulk alone
+      --congestion NAME  the kernel's congestion control: reno (default), or whatever else
+                         /proc/sys/net/ipv4/tcp_allowed_congestion_control lists
+      --against FILE     print the change against a stored run
+      --out FILE         store there instead of in bench/results/
+      --json             print one JSON object instead of the table
+  -h, --help             print this and exit
+
+Takes less than ten minutes. Exit status: 0 done, 1 failed, 2 wrong usage.`;
+
 const CONGESTION_SETTING = '/proc/sys/net/ipv4/tcp_congestion_control';
-
-type Kind = 'ours' | 'node' | Variant;
-type Direction = 'up' | 'down';
-
-interface Figures {
-  kind: Kind;
-  direction: Direction;
-  /** Gbit/s, in order of measurement. */
-  runs: number[];
-}
-
-const VARIANTS = ['ours-plain', 'ours-traced', 'ours-captured'] as const;
-type Variant = (typeof VARIANTS)[number];
-
-const LABEL: Record<Kind, string> = {
-  ours: 'tuntcp over TUN, offload',
-  node: 'node:net over lo',
-  'ours-plain': 'tuntcp over TUN, no offload',
-  'ours-traced': 'the same with a recorder',
-  'ours-captured': 'the same with a capture',
+/** What many connections need of the kernel that makes them; all are the namespace's own. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  'net/ipv4/ip_local_port_range': '1024 65535',
+  'net/ipv4/tcp_max_syn_backlog': '8192',
+  'net/core/somaxconn': '8192',
 };
-const DIRECTIONS = ['up', 'down'] as const;
-const DIRECTION: Record<Direction, string> = { up: 'client sends', down: 'server sends' };
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
-      pairs: { type: 'string', default: '5' },
-      gigabytes: { type: 'string', default: '4' },
+      only: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      pairs: { type: 'string' },
+      seconds: { type: 'string' },
+      kinds: { type: 'string', default: 'ours,plain,node' },
       congestion: { type: 'string', default: 'reno' },
-      also: { type: 'string', default: '' },
+      against: { type: 'string' },
+      out: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -62,146 +75,115 @@ async function main(): Promise<number> {
     console.log(HELP);
     return 0;
   }
+  const suites = suitesOf(values.only);
+  const kinds = kindsOf(values.kinds);
+  const { quick } = values;
+  const settings: Settings = {
+    pairs: Math.ceil(positive('--pairs', values.pairs ?? (quick ? '1' : '5'))),
+    seconds: positive('--seconds', values.seconds ?? (quick ? '0.5' : '1')),
+    quick,
+  };
+  const before = values.against === undefined ? null : load(values.against);
   if (!isInOwnNamespace()) return runInOwnNamespace(__filename, process.argv.slice(2));
-  const pairs = positive('--pairs', values.pairs);
-  const bytes = positive('--gigabytes', values.gigabytes) * 1e9;
-  const kinds: Kind[] = ['ours', 'node', ...variants(values.also)];
-  execFileSync('ip', ['link', 'set', 'lo', 'up']);
-  fs.writeFileSync(CONGESTION_SETTING, values.congestion);
-  const figures = await measure(kinds, pairs, bytes, compilePeer());
-  if (values.json) console.log(JSON.stringify({ ...machine(), pairs, bytes, figures }));
-  else printTable(figures);
-  return 0;
+  endOnSignals();
+  prepare(values.congestion);
+  const started = Date.now();
+  const { figures, failures } = await measure(suites, kinds, settings);
+  const took = Math.round((Date.now() - started) / 1000);
+  const results: Results = {
+    machine: machine(values.congestion),
+    settings,
+    figures,
+    failures,
+    took,
+  };
+  const file = store(results, values.out);
+  if (values.json) console.log(JSON.stringify(withChange(results, before)));
+  else console.log(`${table(results, suites, before)}\n\n${took} s; stored in ${file}`);
+  return failures.length === 0 ? 0 : 1;
+}
+
+function suitesOf(only: string | undefined): readonly Suite[] {
+  if (only === undefined) return SUITES;
+  const names = only.split(',');
+  const unknown = names.find((name) => !SUITES.some((each) => isNamed(each, name)));
+  if (unknown !== undefined) throw new UsageError(`--only does not know '${unknown}'`);
+  return SUITES.filter((each) => names.some((name) => isNamed(each, name)));
+}
+
+function isNamed(suite: Suite, name: string): boolean {
+  return suite.name === name || suite.letter === name;
 }
 
 function positive(name: string, text: string): number {
   const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
-  throw Object.assign(new Error(`${name} takes a number above 0, not '${text}'`), {
-    code: 'ERR_PARSE_ARGS_VALUE',
-  });
+  throw new UsageError(`${name} takes a number above 0, not '${text}'`);
 }
 
-function variants(list: string): Variant[] {
-  return list.split(',').flatMap((name) => {
-    const variant = VARIANTS.find((each) => each === `ours-${name}`);
-    if (variant !== undefined) return [variant];
-    if (name === '') return [];
-    throw Object.assign(new Error(`--also takes plain, traced and captured, not '${name}'`), {
-      code: 'ERR_PARSE_ARGS_VALUE',
-    });
-  });
+/** Ctrl-C leaves nothing behind. */
+function endOnSignals(): void {
+  process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143));
 }
 
-function compilePeer(): string {
-  const peer = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'tuntcp-bench-')), 'bulk-peer');
-  execFileSync('cc', ['-O2', '-o', peer, path.join(ROOT, 'test/bench/bulk-peer.c')]);
-  process.on('exit', () => fs.rmSync(path.dirname(peer), { recursive: true }));
-  return peer;
+function prepare(congestion: string): void {
+  execFileSync('ip', ['link', 'set', 'lo', 'up']);
+  fs.writeFileSync(CONGESTION_SETTING, congestion);
+  for (const [name, value] of Object.entries(SETTINGS)) {
+    fs.writeFileSync(`/proc/sys/${name}`, value);
+  }
 }
 
-/** In turn, so that whatever else the machine does at the time meets all kinds alike. */
+/** Kinds in turn, so that whatever else the machine does at the time meets all of them alike. */
 async function measure(
-  kinds: Kind[],
-  pairs: number,
-  bytes: number,
-  peer: string,
-): Promise<Figures[]> {
-  const figures = kinds.flatMap((kind) =>
-    DIRECTIONS.map((direction): Figures => ({ kind, direction, runs: [] })),
-  );
-  for (let pair = 1; pair <= pairs; pair++) {
-    for (const kind of kinds) {
-      const amount = kind === 'ours-plain' ? Math.ceil(bytes / 4) : bytes;
-      const server = await startServer(kind, amount);
-      // Not counted: lets V8 compile both directions of either server.
-      for (const direction of DIRECTIONS) transfer(peer, kind, direction, amount);
-      for (const figure of figures.filter((f) => f.kind === kind)) {
-        figure.runs.push(transfer(peer, kind, figure.direction, amount));
-        progress(`pair ${pair} of ${pairs}: ${LABEL[kind]}, ${DIRECTION[figure.direction]}`);
+  suites: readonly Suite[],
+  kinds: readonly Kind[],
+  settings: Settings,
+): Promise<Collection> {
+  const collection = new Collection();
+  const peers = new Peers();
+  const bench: Bench = {
+    settings,
+    peers,
+    say: (text) => progress('note', text),
+    async withServer(kind, use, options) {
+      const server = await BenchServer.start(kind, peers, options);
+      try {
+        return await use(server);
+      } finally {
+        await server.stop();
       }
-      await stopServer(server);
-    }
-  }
-  progress('');
-  return figures;
-}
-
-function addressOf(kind: Kind): string {
-  return kind === 'node' ? '127.0.0.1' : '10.7.0.2';
-}
-
-function startServer(kind: Kind, bytes: number): Promise<ChildProcess> {
-  const script = path.join(ROOT, 'test/bench/bulk-server.mjs');
-  const server = spawn(process.execPath, [script, kind, addressOf(kind), String(bytes)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  return new Promise((resolve, reject) => {
-    server.stdout!.once('data', () => resolve(server));
-    server.once('error', reject);
-    server.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-  });
-}
-
-function stopServer(server: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    server.removeAllListeners('exit');
-    server.once('exit', () => resolve());
-    server.stdin!.end();
-  });
-}
-
-function transfer(peer: string, kind: Kind, direction: Direction, bytes: number): number {
-  const port = direction === 'up' ? '9' : '19';
-  const run = spawnSync(peer, [addressOf(kind), port, direction, String(bytes)], {
-    encoding: 'utf8',
-    timeout: TIMEOUT,
-  });
-  if (run.status !== 0) throw new Error(`${LABEL[kind]}, ${direction}: ${run.stderr || run.error}`);
-  return (bytes * 8) / Number(run.stdout) / 1e9;
-}
-
-function printTable(figures: Figures[]): void {
-  const { cpu, kernel, node } = machine();
-  const congestion = fs.readFileSync(CONGESTION_SETTING, 'utf8').trim();
-  console.log(`${cpu}, Linux ${kernel} with ${congestion}, Node ${node}`);
-  console.log('Gbit/s, median (lowest to highest)\n');
-  for (const direction of DIRECTIONS) {
-    console.log(DIRECTION[direction]);
-    const base = median(runsOf(figures, 'node', direction));
-    for (const { kind, runs } of figures.filter((f) => f.direction === direction)) {
-      const ratio = median(runs) / base;
-      const spread = `(${Math.min(...runs).toFixed(1)} to ${Math.max(...runs).toFixed(1)})`;
-      console.log(
-        `  ${LABEL[kind].padEnd(28)}${median(runs).toFixed(1).padStart(6)}  ${spread.padEnd(16)}` +
-          `  ${ratio.toFixed(2)} x node:net`,
-      );
-    }
-  }
-}
-
-function runsOf(figures: Figures[], kind: Kind, direction: Direction): number[] {
-  return figures.find((f) => f.kind === kind && f.direction === direction)!.runs;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-function machine(): { cpu: string; cores: number; kernel: string; node: string } {
-  const cpus = os.cpus();
-  return {
-    cpu: `${cpus.length} x ${cpus[0]?.model ?? 'unknown'}`,
-    cores: cpus.length,
-    kernel: os.release(),
-    node: process.version,
+    },
   };
+  for (const suite of suites) {
+    const pairs = suite.pairs?.(settings) ?? settings.pairs;
+    for (let pair = 1; pair <= pairs; pair++) {
+      for (const kind of suite.kinds(kinds)) {
+        progress(`${suite.title}, ${pair} of ${pairs}`, LABEL[kind]);
+        const samples = await suite.run(kind, bench).catch((error: Error) => {
+          const failure = `${suite.name}, ${LABEL[kind]}: ${error.message}`;
+          progress('failed', failure);
+          collection.failures.push(failure);
+          return [];
+        });
+        collection.add(suite.name, kind, samples);
+      }
+    }
+  }
+  progress('', '');
+  return collection;
 }
 
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+function withChange(results: Results, before: Results | null): object {
+  if (before === null) return results;
+  const figures = results.figures.map((each) => ({ ...each, change: changeOf(each, before) }));
+  return { ...results, figures, against: before.machine };
+}
+
+function progress(what: string, more: string): void {
+  const text = what === '' ? '' : `${what}: ${more}`;
+  if (process.stderr.isTTY && what !== 'note' && what !== 'failed')
+    process.stderr.write(`\r\x1b[K${text}`);
   else if (text !== '') process.stderr.write(`${text}\n`);
 }
 
@@ -211,6 +193,7 @@ main().then(
   },
   (error) => {
     console.error(`scripts/bench: ${error?.message ?? error}`);
-    process.exitCode = String(error?.code).startsWith('ERR_PARSE_ARGS') ? 2 : 1;
+    const usage = error instanceof UsageError || String(error?.code).startsWith('ERR_PARSE_ARGS');
+    process.exitCode = usage ? 2 : 1;
   },
 );

@@ -99,7 +99,20 @@ export {
   type TraceEvent,
   type TraceEventType,
 } from './stack/trace-event.js';
+export { Bbr } from './tcp/bbr.js';
 export type { TcpConfig } from './tcp/config.js';
+export type {
+  AckSample,
+  CongestionControl,
+  CongestionControlFactory,
+  CongestionState,
+  LossSample,
+} from './tcp/congestion.js';
+export { congestionControlNames, registerCongestionControl } from './tcp/congestion.js';
+export { Cubic } from './tcp/cubic.js';
+export { Dctcp } from './tcp/dctcp.js';
+export type { EcnMode } from './tcp/ecn-mode.js';
+export { NewReno } from './tcp/newreno.js';
 export type { StateName } from './tcp/state.js';
 export type {
   RetransmitCause,

@@ -42,6 +42,8 @@ setup_missing_debian() {
   command -v ip >/dev/null && command -v ss >/dev/null || echo iproute2
   command -v tcpdump >/dev/null || echo tcpdump
   command -v tshark >/dev/null || echo tshark
+  command -v iperf3 >/dev/null || echo iperf3
+  command -v wrk >/dev/null || echo wrk
   command -v ssh >/dev/null || echo openssh-client
   command -v redis-server >/dev/null || echo redis-server
   command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||

@@ -78,6 +78,10 @@ export class Counters {
   tcpSackReneging = 0;
   /** SACK blocks not noted because they would have cut what is outstanding into too many pieces. */
   tcpWqueueTooBig = 0;
+  /** Segments with data that the network had marked (CE, RFC 3168 §5). */
+  tcpInCeSegs = 0;
+  /** Times a window was lowered because the peer echoed a mark (RFC 3168 §6.1.2). */
+  tcpEcnReductions = 0;
   /** ACKs sent by the delayed-ACK timer. */
   tcpDelayedAcks = 0;
   /** Keep-alive probes sent. */

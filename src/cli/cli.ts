@@ -8,8 +8,9 @@ const HELP = `Usage: tuntcp COMMAND [OPTIONS]
 A TCP/IP host in TypeScript, behind a TUN device.
 
 Commands:
-  serve     bring up a device and serve echo, discard, daytime, chargen and http on it
+  serve     bring up a device and serve echo, discard, chargen, http, iperf3 and more
   nc        netcat over this TCP: connect, or listen with -l
+  iperf3    the client of iperf3 over this TCP
   run       run a command in a network namespace with this TCP on the other side; no root needed
   ss        list the sockets of a running tuntcp serve
   stat      print its counters
@@ -53,6 +54,8 @@ async function load(name: string): Promise<Command | null> {
       return (await import('./serve.js')).serve;
     case 'nc':
       return (await import('./nc.js')).nc;
+    case 'iperf3':
+      return (await import('./iperf3.js')).iperf3;
     case 'run':
       return (await import('./run.js')).run;
     case 'ss':

@@ -17,6 +17,7 @@ import type { StackView } from './control/questions.js';
 import { questionsTo, streamsOf } from './control/questions.js';
 import { openControl, refuseSecond } from './control/stacks.js';
 import type { Io } from './io.js';
+import { describeTest, testAsJson } from './iperf3-tests.js';
 import { jsonRecorder, liveRecorder } from './live.js';
 import { LossyOutput } from './lossy-output.js';
 import { startMetricsServer } from './metrics-server.js';
@@ -27,8 +28,9 @@ import { WatchedLink } from './watched-link.js';
 
 const HELP = `Usage: tuntcp serve [OPTIONS]
 
-Brings a TUN device up and serves on our side of it: echo 7, discard 9, daytime 13, chargen 19 and
-http 80. Needs CAP_NET_ADMIN, or a persistent device that you own; tuntcp run needs neither.
+Brings a TUN device up and serves on our side of it: echo 7, discard 9, daytime 13, chargen 19,
+http 80 and iperf3 5201. Needs CAP_NET_ADMIN, or a persistent device that you own; tuntcp run needs
+neither.
 
       --device NAME             name of the device (the kernel picks tun0 or the next)
 ${HOST_HELP}
@@ -78,7 +80,8 @@ async function run(argv: string[], io: Io): Promise<number> {
     try {
       const host = await io.platform.host(link, settings.address, recorder);
       const watch = values.verbose ? watcher(output, values.json) : undefined;
-      const services = await startServices(host.net, { recorder, dir, httpPort, watch });
+      const onTest = values.verbose ? testWatcher(output, values.json) : undefined;
+      const services = await startServices(host.net, { recorder, dir, httpPort, watch, onTest });
       const views = await openViews(io, host.view, captured, settings, metricsPort);
       announce(output, values.json, link.name, settings, services);
       try {
@@ -168,6 +171,7 @@ function announce(
     [`curl ${http}/`, 'your connection, as this end sees it'],
     [`curl -o /dev/null ${http}/bytes/1000000000`, 'a gigabyte'],
     [`nc ${address} 7`, 'echo; 9 discard, 13 daytime, 19 chargen'],
+    [`iperf3 -c ${address} -R`, 'how fast; without -R towards us'],
     [`ping ${address}`, ''],
   ] as const;
   const width = Math.max(...commands.map(([command]) => command.length));
@@ -182,6 +186,13 @@ function watcher(output: LossyOutput, json: boolean): NonNullable<ServiceOptions
   return (event, service, { remoteAddress, remotePort }) => {
     if (json) write(output, { event, service, remoteAddress, remotePort });
     else output.write(`${service}: ${remoteAddress}:${remotePort} ${event}\n`);
+  };
+}
+
+function testWatcher(output: LossyOutput, json: boolean): NonNullable<ServiceOptions['onTest']> {
+  return (end) => {
+    if (json) write(output, { event: 'tested', service: 'iperf3', ...testAsJson(end) });
+    else output.write(`iperf3: ${describeTest(end)}\n`);
   };
 }
 

@@ -1,4 +1,5 @@
 import { http } from '../services/http.js';
+import { Iperf3Server, PORT, type TestEnd } from '../services/iperf3.js';
 import type { NetModule, ServiceServer, ServiceSocket } from '../services/module.js';
 import { chargen, daytime, discard, echo } from '../services/simple.js';
 import type { Recorder } from '../stack/recorder.js';
@@ -9,6 +10,8 @@ export interface ServiceOptions {
   httpPort: number;
   /** Hears of each connection that is accepted, and of its end. */
   watch?: (event: 'opened' | 'closed', service: string, peer: Peer) => void;
+  /** Hears of each test of iperf3 that is over. */
+  onTest?: (end: TestEnd) => void;
 }
 
 type Peer = Pick<ServiceSocket, 'remoteAddress' | 'remotePort'>;
@@ -30,6 +33,7 @@ export async function startServices(
     ['discard', 9, discard],
     ['daytime', 13, (module) => daytime(module)],
     ['chargen', 19, chargen],
+    ['iperf3', PORT, (module) => new Iperf3Server(module, options)],
     ['http', options.httpPort, (module) => http(module, options)],
   ];
   const ports: Record<string, number> = {};

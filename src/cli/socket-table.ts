@@ -90,6 +90,8 @@ function connectionWords(info: ConnectionInfo): string[] {
   const words: (string | false)[] = [
     info.timestamps && 'ts',
     info.sack && 'sack',
+    info.ecn && 'ecn',
+    info.ecnSeen && 'ecnseen',
     info.congestionControl,
     scales && `wscale:${info.sndWindowScale},${info.rcvWindowScale}`,
     `rto:${decimal(info.rto)}`,
@@ -106,9 +108,11 @@ function connectionWords(info: ConnectionInfo): string[] {
       ['segs_out', info.segmentsSent],
       ['segs_in', info.segmentsReceived],
     ]),
+    congestionWord(info),
     info.srtt !== null && `send ${bitRate((info.cwnd * 8000) / info.srtt)}`,
     info.lastSent !== null && `lastsnd:${Math.round(info.lastSent)}`,
     info.lastReceived !== null && `lastrcv:${Math.round(info.lastReceived)}`,
+    info.pacingRate > 0 && `pacing_rate ${bitRate(info.pacingRate * 8)}`,
     info.deliveryRate > 0 && `delivery_rate ${bitRate(info.deliveryRate * 8)}`,
     ...positive([
       ['unacked', Math.ceil(info.flight / info.sndMss)],
@@ -130,6 +134,21 @@ function connectionWords(info: ConnectionInfo): string[] {
   return words.filter((word) => word !== false);
 }
 
+/** `bbr:(bw:12.4Mbps,mrtt:40.1,...)`, as `ss` has it for what it knows; by name what it does not. */
+function congestionWord({
+  congestionControl,
+  congestionInfo: info,
+}: ConnectionInfo): string | false {
+  if (info === null) return false;
+  const words = Object.entries(info).map(([name, value]) => {
+    if (name === 'bw' && typeof value === 'number') return `bw:${bitRate(value * 8)}`;
+    // The kernel's `pacing_gain` is our `pacingGain`.
+    const word = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return `${word}:${typeof value === 'number' ? decimal(value) : value}`;
+  });
+  return `${congestionControl}:(${words.join(',')})`;
+}
+
 function positive(counts: readonly (readonly [string, number])[]): string[] {
   return counts.filter(([, count]) => count > 0).map(([name, count]) => `${name}:${count}`);
 }
@@ -142,6 +161,7 @@ const TIMERS: Readonly<Record<TimerInfo['name'], string>> = {
   delayedAck: 'delayed-ack',
   keepAlive: 'keepalive',
   finWait2: 'fin-wait-2',
+  pacing: 'pacing',
   timeWait: 'timewait',
 };
 

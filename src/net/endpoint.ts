@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { ConnectionInfo } from '../stack/connection.js';
+import { checkCongestionControl } from '../tcp/congestion.js';
 import { stem } from './constructible.js';
 import type { Handle, SocketName } from './handle.js';
 
@@ -29,6 +30,8 @@ export abstract class Endpoint extends stem(Duplex) {
   _pendingEncoding = '';
 
   #handle: Handle | null = null;
+  /** Null: the host's. */
+  #congestionControl: string | null = null;
   /** The counts of a handle that is no more. */
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -39,6 +42,18 @@ export abstract class Endpoint extends stem(Duplex) {
 
   set _handle(handle: Handle | null) {
     this.#handle = handle;
+    if (this.#congestionControl !== null) handle?.setCongestionControl(this.#congestionControl);
+  }
+
+  /**
+   * Another congestion control than the host's, now or before connecting, as Linux's TCP_CONGESTION.
+   * @throws TypeError (ERR_INVALID_ARG_VALUE) when there is none of this name
+   */
+  setCongestionControl(name: string): this {
+    checkCongestionControl(name);
+    this.#congestionControl = name;
+    this.#handle?.setCongestionControl(name);
+    return this;
   }
 
   /** Keeps what the handle has counted. @internal */

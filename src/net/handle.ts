@@ -83,6 +83,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   #connectDone: ConnectDone | null = null;
   #connectContext: AsyncResource | null = null;
   /** Linux takes `connect` on a connection that it made once more, and calls it a success. */
+  #congestionControl: string | null = null;
   #mayRepeat = false;
   /** False until the user has had a turn to add listeners; nothing is delivered before. */
   #live = false;
@@ -216,6 +217,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     try {
       const request = { remoteAddress, remotePort: port, localAddress, localPort };
       this.connection = this.transport.connect(request, this);
+      // In the same turn, so that its SYN asks for ECN if the control needs it.
+      if (this.#congestionControl) this.connection.setCongestionControl(this.#congestionControl);
     } catch (error) {
       const code = codeOf(error);
       if (code === undefined) throw error;
@@ -306,6 +309,12 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   setNoDelay(on: boolean): void {
     this.connection?.setNoDelay(on);
+  }
+
+  /** For the connection that there is, or the one that will be. */
+  setCongestionControl(name: string): void {
+    this.#congestionControl = name;
+    this.connection?.setCongestionControl(name);
   }
 
   /** `initialDelay` in ms before the first probe; 0 keeps the host's configuration. */

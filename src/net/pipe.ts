@@ -104,6 +104,7 @@ class PipeConnection implements Connection {
   }
 
   setNoDelay(): void {}
+  setCongestionControl(): void {}
   setKeepAlive(): void {}
 
   info(): ConnectionInfo {

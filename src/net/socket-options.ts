@@ -9,6 +9,8 @@ import { validateInt32, validateNumber } from './validate.js';
 /** Options of `new Socket()`; `fd` is refused, since no kernel has our sockets. */
 export interface SocketOptions extends SocketConstructorOpts, Pick<DuplexOptions, 'highWaterMark'> {
   noDelay?: boolean;
+  /** Name of a congestion control other than the host's. */
+  congestionControl?: string;
   keepAlive?: boolean;
   /** ms before the first keep-alive probe; 0 keeps the host's configuration. */
   keepAliveInitialDelay?: number;

@@ -125,6 +125,7 @@ export class Socket extends Endpoint implements HandleOwner {
     if (given.signal) addAbortSignal(given.signal, this);
     refuseForeign(given, (handle) => handle instanceof Handle);
     this.#noDelay = Boolean(given.noDelay);
+    if (given.congestionControl !== undefined) this.setCongestionControl(given.congestionControl);
     this.#keepAlive = Boolean(given.keepAlive);
     this.#keepAliveDelay = wholeSeconds(given.keepAliveInitialDelay);
     if (given.typeOfService !== undefined) {

@@ -25,3 +25,8 @@ export interface NetModule {
     connection: (socket: ServiceSocket) => void,
   ): ServiceServer;
 }
+
+/** The same for services that connect. */
+export interface ConnectModule {
+  connect(options: { host: string; port: number; allowHalfOpen: boolean }): ServiceSocket;
+}

@@ -77,6 +77,12 @@ export interface Connection {
   setNoDelay(on: boolean): void;
   /** `initialDelay` in ms before the first probe; 0 keeps the host's configuration. */
   setKeepAlive(on: boolean, initialDelay: number): void;
+  /**
+   * Another congestion control from now on, as Linux's TCP_CONGESTION: one that is built in or was
+   * registered. ECN that it needs is asked for when it is chosen in the turn of `connect()`.
+   * @throws TypeError (ERR_INVALID_ARG_VALUE) when there is none of this name
+   */
+  setCongestionControl(name: string): void;
   /** A snapshot for people and tools. */
   info(): ConnectionInfo;
 }
@@ -89,6 +95,7 @@ export type TimerName =
   | 'delayedAck'
   | 'keepAlive'
   | 'finWait2'
+  | 'pacing'
   | 'timeWait';
 
 /** A timer that runs; `remaining` is in ms, 0 when it is due. */
@@ -128,6 +135,14 @@ export interface ConnectionInfo {
   cwnd: number;
   ssthresh: number;
   congestionControl: string;
+  /** What the congestion control tells of itself, or null: BBR's bandwidth and phase, DCTCP's alpha. */
+  congestionInfo: Readonly<Record<string, number | string>> | null;
+  /** Bytes per second that go out at most; 0: not paced. */
+  pacingRate: number;
+  /** Both ends do explicit congestion notification (RFC 3168). */
+  ecn: boolean;
+  /** The peer has sent ECN-capable packets. */
+  ecnSeen: boolean;
   /** Retransmitted ones included. */
   bytesSent: number;
   bytesRetransmitted: number;

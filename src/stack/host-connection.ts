@@ -1,4 +1,12 @@
-import { abort, close, receive, release, send, setKeepAlive } from '../tcp/calls.js';
+import {
+  abort,
+  close,
+  receive,
+  release,
+  send,
+  setCongestionControl,
+  setKeepAlive,
+} from '../tcp/calls.js';
 import { type StateName, stateName } from '../tcp/state.js';
 import { Event, type Tcb } from '../tcp/tcb.js';
 import { formatAddress } from '../wire/ipv4.js';
@@ -84,6 +92,10 @@ export class HostConnection implements Connection {
 
   setKeepAlive(on: boolean, initialDelay: number): void {
     setKeepAlive(this.tcb, on, initialDelay, this.clock.now());
+  }
+
+  setCongestionControl(name: string): void {
+    setCongestionControl(this.tcb, name, this.clock.now());
   }
 
   /**

@@ -8,7 +8,7 @@ import {
   PROTOCOL_TCP,
   writeIpv4,
 } from '../wire/ipv4.js';
-import type { Segment } from '../wire/segment.js';
+import { CWR, type Segment } from '../wire/segment.js';
 import { TCP_CHECKSUM_OFFSET, tcpHeaderLength, writeTcp } from '../wire/tcp.js';
 import { clearVirtioHeader, VIRTIO_HEADER_BYTES, writeVirtioHeader } from '../wire/virtio.js';
 import type { Interface } from './interfaces.js';
@@ -58,7 +58,14 @@ export class IpOutput {
     const pseudo = pseudoHeaderSum(segment.srcAddr, segment.dstAddr, PROTOCOL_TCP, tcpLength);
     if (link.offload) {
       const size = dataLength > segment.segmentSize ? segment.segmentSize : 0;
-      writeVirtioHeader(tx.view, start, IPV4_HEADER_BYTES, size, headers);
+      writeVirtioHeader(
+        tx.view,
+        start,
+        IPV4_HEADER_BYTES,
+        size,
+        headers,
+        (segment.flags & CWR) !== 0,
+      );
       tx.view.setUint16(tcp + TCP_CHECKSUM_OFFSET, fold(pseudo));
     } else {
       tx.view.setUint16(

@@ -286,6 +286,7 @@ const TIMER_TEXT: Readonly<Record<TimerName, string>> = {
   delayedAck: 'delayed ACK timer',
   keepAlive: 'keep-alive timer',
   finWait2: 'FIN_WAIT_2 timer',
+  pacing: 'pacing timer',
 };
 
 /** `RTO fired after 201 ms`. */

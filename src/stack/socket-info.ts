@@ -41,6 +41,10 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     cwnd: tcb.cwnd,
     ssthresh: tcb.ssthresh,
     congestionControl: tcb.congestion.name,
+    congestionInfo: tcb.congestion.info?.(tcb) ?? null,
+    pacingRate: Math.round(tcb.pacingRate * 1_000) + 0,
+    ecn: tcb.ecnOk,
+    ecnSeen: tcb.ecnSeen,
     // Adding 0 makes the -0 that they start from a 0.
     bytesSent: tcb.bytesSent + 0,
     bytesRetransmitted: tcb.bytesRetransmitted + 0,
@@ -87,6 +91,7 @@ function timersOf(tcb: Tcb, now: number): TimerInfo[] {
     ['delayedAck', tcb.delayedAckAt],
     ['keepAlive', tcb.keepAliveAt],
     ['finWait2', tcb.finWait2At],
+    ['pacing', tcb.pacingAt],
   ];
   return deadlines
     .filter(([, at]) => at !== Infinity)

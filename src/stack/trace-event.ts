@@ -88,6 +88,7 @@ const TIMERS: Readonly<Record<TimerName, string>> = {
   probe: 'loss-probe timer',
   delayedAck: 'delayed-ACK timer',
   keepAlive: 'keep-alive timer',
+  pacing: 'pacing timer',
   finWait2: 'FIN_WAIT_2 timer',
 };
 

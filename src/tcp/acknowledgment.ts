@@ -1,5 +1,5 @@
 import { add, diff, max } from '../base/seq.js';
-import { FIN, OPT_SACK, type Segment, SYN } from '../wire/segment.js';
+import { ECE, FIN, OPT_SACK, type Segment, SYN } from '../wire/segment.js';
 import { beginSample, endSample, type RateSample } from './delivery-rate.js';
 import { onAck } from './recovery.js';
 import { noteMinRtt, rttSample, setRto } from './rtt.js';
@@ -41,6 +41,8 @@ function acknowledge(
   if (sacks) takeSack(tcb, sample, segment, now);
   sampleRtt(tcb, sample, segment, acked, now);
   endSample(tcb, sample);
+  sample.acked = acked;
+  sample.marked = (segment.flags & ECE) !== 0 ? acked : 0;
   if (acked > 0) {
     tcb.retransmits = 0;
     tcb.waitingSince = now;

@@ -1,5 +1,7 @@
 import { add, diff, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
+import { checkCongestionControl, createCongestionControl } from './congestion.js';
+import { startCongestionControl } from './congestion-window.js';
 import { enterClosed } from './end.js';
 import { updateSndMss } from './negotiation.js';
 import { sendAck, sendReset } from './output.js';
@@ -146,6 +148,17 @@ export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): 
   if (on && tcb.state >= State.ESTABLISHED) armKeepAlive(tcb, now);
   else stopKeepAlive(tcb, 'keep-alive is off: RFC 9293 §3.8.4', now);
   tcb.host.markDirty(tcb);
+}
+
+/**
+ * Another congestion control for this connection. What the old one knew of the path is lost, but for
+ * cwnd and ssthresh.
+ * @throws TypeError (ERR_INVALID_ARG_VALUE)
+ */
+export function setCongestionControl(tcb: Tcb, name: string, now: number): void {
+  checkCongestionControl(name);
+  tcb.congestion = createCongestionControl(name);
+  if (tcb.state >= State.ESTABLISHED) startCongestionControl(tcb, now);
 }
 
 /**

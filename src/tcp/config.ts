@@ -1,4 +1,5 @@
-import { DEFAULT_CONGESTION_CONTROL, isCongestionControlName } from './congestion.js';
+import { checkCongestionControl, DEFAULT_CONGESTION_CONTROL } from './congestion.js';
+import { ECN_MODES, type EcnMode } from './ecn-mode.js';
 
 export type LossDetectionName = 'rack' | 'sack' | 'newreno';
 
@@ -65,8 +66,13 @@ export interface TcpConfig {
   mss: number;
   /** Initial congestion window in segments: RFC 6928. */
   initialWindow: number;
-  /** Name of the congestion control for new connections. */
+  /** Name of the congestion control for new connections: RFC 9438 has the default. */
   congestionControl: string;
+  /** Pace what a control that sets no rate lets out, at somewhat more than cwnd per round trip. */
+  pacing: boolean;
+  /** Explicit congestion notification: `on` asks each peer for it, `passive` agrees when a peer
+   * asks, as Linux does, `off` refuses: RFC 3168 §6.1.1. */
+  ecn: EcnMode;
   /** Start connections with the Nagle algorithm off: RFC 9293 §3.7.4, MUST-17. */
   noDelay: boolean;
 
@@ -103,6 +109,8 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   mss: 0,
   initialWindow: 10,
   congestionControl: DEFAULT_CONGESTION_CONTROL,
+  pacing: false,
+  ecn: 'passive',
   noDelay: false,
   backlog: 511,
   challengeAckLimit: 1_000,
@@ -193,10 +201,14 @@ function checkField(name: string, value: unknown): void {
       code: 'ERR_INVALID_ARG_VALUE',
     });
   }
-  if (name === 'congestionControl' && !isCongestionControlName(value as string)) {
-    throw Object.assign(new TypeError(`Unknown congestion control '${String(value)}'`), {
-      code: 'ERR_INVALID_ARG_VALUE',
-    });
+  if (name === 'congestionControl') checkCongestionControl(value as string);
+  if (name === 'ecn' && !(ECN_MODES as readonly string[]).includes(value as string)) {
+    throw Object.assign(
+      new TypeError(
+        `The "tcp.ecn" option must be one of: ${ECN_MODES.join(', ')}. Received '${String(value)}'`,
+      ),
+      { code: 'ERR_INVALID_ARG_VALUE' },
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { gt, type Seq, seq } from '../base/seq.js';
+import type { AckSample } from './congestion.js';
 import { Sent } from './sent-segments.js';
 import type { Tcb } from './tcb.js';
 
@@ -7,7 +8,12 @@ import type { Tcb } from './tcb.js';
  * (`rs`), in the names of the draft where it has one. Bytes and ms. One object is filled again for each
  * ACK.
  */
-export class RateSample {
+export class RateSample implements AckSample {
+  /** Bytes that were acknowledged cumulatively, and of them those whose ACK echoes a mark. */
+  acked = 0;
+  marked = 0;
+  /** Bytes in the network before this ACK. */
+  priorInFlight = 0;
   /** Bytes that this ACK says have arrived, cumulatively or by SACK, and that none before did. */
   ackedSacked = 0;
   /** Bytes taken for lost on account of this ACK. */
@@ -57,6 +63,9 @@ export class RateSample {
 
 /** An ACK is about to be looked at. */
 export function beginSample(tcb: Tcb, sample: RateSample): void {
+  sample.acked = 0;
+  sample.marked = 0;
+  sample.priorInFlight = tcb.inFlight;
   sample.newlySacked = 0;
   sample.originalArrived = false;
   sample.highest = tcb.fack;

@@ -7,6 +7,7 @@ import {
   type Segment,
 } from '../wire/segment.js';
 import type { LossDetectionName } from './config.js';
+import { takeSynFlags } from './ecn.js';
 import { LossDetection, type Tcb } from './tcb.js';
 
 /** RFC 9293 MUST-15: what is taken for granted without an MSS option. */
@@ -43,6 +44,7 @@ export function takeSynOptions(tcb: Tcb, syn: Segment, now: number): void {
     tcb.tsRecent = syn.tsVal;
     tcb.tsRecentAt = now;
   }
+  takeSynFlags(tcb, syn);
   updateSndMss(tcb);
   // The window of a SYN is never scaled.
   tcb.sndWnd = syn.wnd;

@@ -1,4 +1,5 @@
 import { add, geq, gt, lt } from '../base/seq.js';
+import { grow, recovered, reduceForLoss, setRecoveryWindow } from './congestion-window.js';
 import { DUP_THRESHOLD, markLost } from './rack.js';
 import { FAST_RETRANSMIT, PARTIAL_ACK } from './retransmit-cause.js';
 import { beginEpisode } from './spurious.js';
@@ -16,41 +17,43 @@ function onNewAck(tcb: Tcb, acked: number, now: number): void {
   switch (tcb.recovery) {
     case Recovery.OPEN:
       tcb.dupAcks = 0;
-      // RFC 7661: a window that was not in use has not been tested by the network.
-      if (tcb.cwndLimited) tcb.congestion.onAck(tcb, acked, now);
+      grow(tcb, tcb.host.rateSample, false, now);
       break;
     case Recovery.LOSS:
       tcb.dupAcks = 0;
       if (geq(tcb.sndUna, tcb.recover)) {
         tcb.recovery = Recovery.OPEN;
         tcb.frto = Frto.OFF;
+        recovered(tcb, now);
       }
-      if (tcb.frto !== Frto.SECOND_ACK) tcb.congestion.onAck(tcb, acked, now);
+      if (tcb.frto !== Frto.SECOND_ACK) grow(tcb, tcb.host.rateSample, true, now);
       break;
     case Recovery.FAST:
-      onAckInFastRecovery(tcb, acked);
+      onAckInFastRecovery(tcb, acked, now);
       break;
   }
 }
 
 /** RFC 6582 §3.2, steps 3 to 5. */
-function onAckInFastRecovery(tcb: Tcb, acked: number): void {
+function onAckInFastRecovery(tcb: Tcb, acked: number, now: number): void {
   if (geq(tcb.sndUna, tcb.recover)) {
     tcb.recovery = Recovery.OPEN;
     tcb.dupAcks = 0;
-    tcb.cwnd = Math.min(tcb.ssthresh, Math.max(tcb.flight, tcb.sndMss) + tcb.sndMss);
+    setRecoveryWindow(tcb, Math.min(tcb.ssthresh, Math.max(tcb.flight, tcb.sndMss) + tcb.sndMss));
+    recovered(tcb, now);
     return;
   }
   // A partial acknowledgment: the next segment was lost too.
   markFirstLost(tcb, PARTIAL_ACK);
-  tcb.cwnd = Math.max(tcb.sndMss, tcb.cwnd - acked + (acked >= tcb.sndMss ? tcb.sndMss : 0));
+  const deflated = tcb.cwnd - acked + (acked >= tcb.sndMss ? tcb.sndMss : 0);
+  setRecoveryWindow(tcb, Math.max(tcb.sndMss, deflated));
 }
 
 function onDuplicateAck(tcb: Tcb, now: number): void {
   tcb.dupAcks++;
   if (tcb.recovery === Recovery.FAST) {
     // RFC 5681 §3.2 step 4: each says that a segment has left the network.
-    tcb.cwnd += tcb.sndMss;
+    setRecoveryWindow(tcb, tcb.cwnd + tcb.sndMss);
   } else if (
     tcb.recovery === Recovery.OPEN &&
     tcb.dupAcks === DUP_THRESHOLD &&
@@ -60,10 +63,10 @@ function onDuplicateAck(tcb: Tcb, now: number): void {
     counters.tcpFastRetransmits++;
     counters.tcpRenoRecovery++;
     beginEpisode(tcb, false);
-    tcb.congestion.onLoss(tcb, tcb.flight, now);
+    reduceForLoss(tcb, now);
     tcb.recover = tcb.sndNxt;
     tcb.recovery = Recovery.FAST;
-    tcb.cwnd = tcb.ssthresh + DUP_THRESHOLD * tcb.sndMss;
+    setRecoveryWindow(tcb, tcb.ssthresh + DUP_THRESHOLD * tcb.sndMss);
     markFirstLost(tcb, FAST_RETRANSMIT);
   }
 }

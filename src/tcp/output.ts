@@ -14,7 +14,10 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
+import { noteWindowUse, restartWindow } from './congestion-window.js';
 import { markAppLimited, startFlight } from './delivery-rate.js';
+import { ECN_MASK, echoFlags, markText, synFlags } from './ecn.js';
+import { notePaced, pacingBurst, pacingHolds } from './pacing.js';
 import {
   ackDue,
   ackReason,
@@ -77,7 +80,9 @@ function sendSyn(tcb: Tcb, now: number): void {
   const { config } = tcb.host;
   const segment = tcb.host.segmentOut;
   const passive = tcb.state !== State.SYN_SENT;
-  begin(tcb, segment, passive ? SYN | ACK : SYN, tcb.iss, now);
+  const again = tcb.sndNxt !== tcb.iss;
+  const flags = (passive ? SYN | ACK : SYN) | synFlags(tcb, passive, again);
+  begin(tcb, segment, flags, tcb.iss, now);
   // An answer carries only the options that the peer has offered (RFC 7323 §1.3, RFC 2018 §2).
   segment.options = OPT_MSS;
   segment.mss = tcb.rcvMss;
@@ -89,7 +94,6 @@ function sendSyn(tcb: Tcb, now: number): void {
   if (passive ? tcb.timestampsOk : config.timestamps) setTimestamps(tcb, segment, now);
   // The window of a SYN is never scaled (RFC 7323 §2.2).
   segment.wnd = Math.min(65_535, tcb.rcvBufferLimit);
-  const again = tcb.sndNxt !== tcb.iss;
   if (!again) {
     tcb.sndNxt = add(tcb.iss, 1);
     tcb.waitingSince = now;
@@ -139,7 +143,8 @@ function sendRetransmissions(tcb: Tcb, now: number): void {
   const { sent } = tcb;
   for (let row = 0; sent.lost > 0 && row < sent.length; row++) {
     if ((sent.flags(row) & Sent.LOST) === 0) continue;
-    if (!tcb.host.canTransmit(tcb) || !resend(tcb, row, now)) return;
+    if (!tcb.host.canTransmit(tcb) || pacingHolds(tcb, now)) return;
+    if (!resend(tcb, row, now)) return;
   }
   if (tcb.lossDetection === LossDetection.SACK && sent.lost === 0) sendLastResort(tcb, now);
 }
@@ -148,7 +153,7 @@ function sendRetransmissions(tcb: Tcb, now: number): void {
 function resend(tcb: Tcb, row: number, now: number): boolean {
   const { sent } = tcb;
   const start = sent.start(row);
-  const most = tcb.host.maxBurst(tcb);
+  const most = pacingBurst(tcb, tcb.host.maxBurst(tcb));
   let lost = sent.size(row);
   for (let i = row + 1; lost < most && i < sent.length; i++) {
     if ((sent.flags(i) & Sent.LOST) === 0) break;
@@ -175,14 +180,15 @@ function sendLastResort(tcb: Tcb, now: number): void {
 /** Sends what was never sent, within both windows, in segments as large as can be. */
 function sendNew(tcb: Tcb, now: number): void {
   if (tcb.sent.lost > 0 && tcb.frto !== Frto.SECOND_ACK) return;
-  tcb.cwndLimited = false;
+  if (tcb.flight === 0 && unsent(tcb) > 0) restartWindow(tcb, now);
   const before = tcb.sndNxt;
+  let limited = false;
   while (tcb.host.canTransmit(tcb)) {
     const pending = unsent(tcb);
     const room = allowance(tcb);
     if (pending < tcb.sndMss && pending < room) markAppLimited(tcb);
     if (pending === 0 || tcb.sent.isFull) break;
-    tcb.cwndLimited = room < pending && tcb.cwnd < tcb.sndWnd;
+    limited = room < pending && tcb.cwnd < tcb.sndWnd;
     if (!sendsNow(tcb, pending, room)) {
       if (tcb.flight === 0 && tcb.retransmitAt === Infinity) {
         tcb.persistProbes = 0;
@@ -190,8 +196,10 @@ function sendNew(tcb: Tcb, now: number): void {
       }
       break;
     }
+    if (pacingHolds(tcb, now)) break;
     if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) break;
   }
+  noteWindowUse(tcb, limited);
   // RFC 8985 §7.2: the probe waits for the end of the flight.
   if (tcb.sndNxt !== before && tcb.lossTimer === LossTimer.PROBE && mayProbe(tcb)) {
     scheduleProbe(tcb, now);
@@ -200,7 +208,7 @@ function sendNew(tcb: Tcb, now: number): void {
 
 /** As much as one burst takes, in full segments unless everything that is left goes out with it. */
 function wholeSegments(tcb: Tcb, pending: number, room: number): number {
-  const most = Math.min(pending, room, tcb.host.maxBurst(tcb));
+  const most = Math.min(pending, room, pacingBurst(tcb, tcb.host.maxBurst(tcb)));
   if (most >= pending || most < tcb.sndMss) return most;
   return most - (most % tcb.sndMss);
 }
@@ -230,8 +238,10 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
     if (tcb.flight === 0) tcb.waitingSince = now;
     if (length % tcb.sndMss !== 0) tcb.shortEnd = end;
   }
+  if (!again && length > 0 && tcb.ecnOk && !tcb.persisting) markText(tcb, segment);
   noteSent(tcb, start, end, now);
   tcb.bytesSent += length;
+  notePaced(tcb, length, now);
   transmit(tcb, segment, now, again);
   if (tcb.retransmitAt === Infinity || tcb.persisting) startTimer(tcb, now);
   return octets;
@@ -301,10 +311,10 @@ function begin(tcb: Tcb, segment: Segment, flags: number, sequence: Seq, now: nu
   segment.srcPort = tcb.localPort;
   segment.dstPort = tcb.remotePort;
   segment.seq = sequence;
-  segment.flags = flags;
+  segment.flags = flags | echoFlags(tcb, flags);
   segment.ack = tcb.rcvNxt;
   segment.ttl = tcb.ttl;
-  segment.tos = tcb.tos;
+  segment.tos = tcb.tos & ~ECN_MASK;
   emptySegment(segment);
   if (tcb.timestampsOk && tcb.state !== State.SYN_SENT) setTimestamps(tcb, segment, now);
 }

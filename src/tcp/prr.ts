@@ -1,3 +1,4 @@
+import { setRecoveryWindow } from './congestion-window.js';
 import type { Tcb } from './tcb.js';
 
 /**
@@ -27,5 +28,5 @@ export function reduceProportionally(tcb: Tcb, delivered: number, healthy: boole
   }
   // The first retransmission goes out at once (RFC 5681 §3.2).
   if (tcb.prrOut === 0) sndcnt = Math.max(sndcnt, sndMss);
-  tcb.cwnd = Math.max(inFlight + Math.max(sndcnt, 0), sndMss);
+  setRecoveryWindow(tcb, Math.max(inFlight + Math.max(sndcnt, 0), sndMss));
 }

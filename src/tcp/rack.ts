@@ -1,5 +1,6 @@
 import { geq, gt, lt, type Seq } from '../base/seq.js';
 import { OPT_TIMESTAMPS, type Segment } from '../wire/segment.js';
+import { noteLost } from './congestion-window.js';
 import type { RateSample } from './delivery-rate.js';
 import { Sent } from './sent-segments.js';
 import { Recovery, type Tcb } from './tcb.js';
@@ -132,4 +133,5 @@ export function markLost(tcb: Tcb, row: number, sample: RateSample): void {
   tcb.lostTotal += octets;
   sample.newlyLost += octets;
   sent.markLost(row);
+  noteLost(tcb, row, octets);
 }

@@ -1,5 +1,15 @@
 import { add, diff, geq, gt, max } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
+import {
+  grow,
+  recovered,
+  reduceForLoss,
+  reduceForTimeout,
+  sampled,
+  setPacingRate,
+  setRecoveryWindow,
+  tellCongestion,
+} from './congestion-window.js';
 import type { RateSample } from './delivery-rate.js';
 import { onNewRenoAck } from './newreno-recovery.js';
 import { beginReduction, reduceProportionally } from './prr.js';
@@ -58,13 +68,15 @@ export function onAck(
   if (acked > 0) follow(tcb);
   adaptReorderWindow(tcb, sample);
   let wait = 0;
-  if (!takeBack(tcb, segment, sample, acked, duplicate, now)) {
-    if (tcb.lossDetection === LossDetection.NEWRENO) {
-      onNewRenoAck(tcb, acked, duplicate, now);
-    } else {
-      wait = onSackAck(tcb, segment, sample, acked, duplicate, now);
-    }
+  if (takeBack(tcb, segment, sample, acked, duplicate, now)) {
+    sampled(tcb, sample, now);
+  } else if (tcb.lossDetection === LossDetection.NEWRENO) {
+    sampled(tcb, sample, now);
+    onNewRenoAck(tcb, acked, duplicate, now);
+  } else {
+    wait = onSackAck(tcb, segment, sample, acked, duplicate, now);
   }
+  setPacingRate(tcb);
   tcb.fack = max(tcb.fack, sample.highest);
   tellCongestion(tcb, cwnd, ssthresh, ackWords(tcb, recovery, acked), now);
   setTimer(tcb, acked, wait, now);
@@ -115,10 +127,11 @@ function onSackAck(
   if (acked > 0) tcb.dupAcks = 0;
   else if (duplicate || sample.newlySacked > 0) tcb.dupAcks++;
   if (repairedByProbe(tcb, segment, sample, duplicate)) onProbeRepair(tcb, now);
-  const growing = tcb.recovery === Recovery.LOSS || tcb.cwndLimited;
+  const slowStart = tcb.recovery === Recovery.LOSS;
   const ended = tcb.recovery !== Recovery.OPEN && geq(tcb.sndUna, tcb.recover);
-  if (ended) endRecovery(tcb);
+  if (ended) endRecovery(tcb, now);
   const wait = detectLoss(tcb, sample, now);
+  sampled(tcb, sample, now);
   // What was sent during the last recovery, and lost, begins the next.
   const lost = ended ? tcb.sent.lost : sample.newlyLost;
   if (tcb.recovery === Recovery.OPEN && lost > 0) enterFastRecovery(tcb, now);
@@ -127,8 +140,8 @@ function onSackAck(
     if (delivered > 0 || tcb.prrOut === 0) {
       reduceProportionally(tcb, delivered, acked > 0 && sample.newlyLost === 0);
     }
-  } else if (acked > 0 && growing && tcb.frto !== Frto.SECOND_ACK) {
-    tcb.congestion.onAck(tcb, sample.ackedSacked, now);
+  } else if (acked > 0 && tcb.frto !== Frto.SECOND_ACK) {
+    grow(tcb, sample, slowStart, now);
   }
   return wait;
 }
@@ -152,7 +165,7 @@ function enterFastRecovery(tcb: Tcb, now: number): void {
   // What SACKs have let out beyond cwnd is not counted (RFC 6675 §5 step 4.2).
   const flight = Math.min(tcb.flight, tcb.cwnd);
   beginEpisode(tcb, false);
-  tcb.congestion.onLoss(tcb, flight, now);
+  reduceForLoss(tcb, now);
   tcb.recover = tcb.sndNxt;
   tcb.recovery = Recovery.FAST;
   tcb.probeOut = false;
@@ -161,20 +174,24 @@ function enterFastRecovery(tcb: Tcb, now: number): void {
 }
 
 /** All that was outstanding when recovery began is acknowledged. */
-function endRecovery(tcb: Tcb): void {
+function endRecovery(tcb: Tcb, now: number): void {
   // PRR ends at ssthresh (RFC 6937 §3); after a timeout slow start goes on from where it is.
-  if (tcb.recovery === Recovery.FAST) tcb.cwnd = Math.max(tcb.ssthresh, tcb.sndMss);
+  if (tcb.recovery === Recovery.FAST) {
+    setRecoveryWindow(tcb, Math.max(tcb.ssthresh, tcb.sndMss));
+  }
   tcb.recovery = Recovery.OPEN;
   tcb.frto = Frto.OFF;
   noteRecoveryEnd(tcb);
+  recovered(tcb, now);
 }
 
 /** RFC 8985 §7.4.2: a loss all the same, to which the window answers as to any other. */
 function onProbeRepair(tcb: Tcb, now: number): void {
   tcb.host.counters.tcpLossProbeRecovery++;
   if (tcb.recovery !== Recovery.OPEN) return;
-  tcb.congestion.onLoss(tcb, Math.min(Math.max(tcb.flight, tcb.sndMss), tcb.cwnd), now);
-  tcb.cwnd = Math.min(tcb.cwnd, tcb.ssthresh);
+  reduceForLoss(tcb, now);
+  setRecoveryWindow(tcb, Math.min(tcb.cwnd, tcb.ssthresh));
+  recovered(tcb, now);
 }
 
 /** The reordering timer has expired: what was late is lost (RFC 8985 §6.2 step 5). */
@@ -196,7 +213,7 @@ export function onRetransmitTimeout(tcb: Tcb, sample: RateSample, now: number): 
   const again = tcb.recovery === Recovery.LOSS;
   if (tcb.retransmits === 1) {
     if (tcb.recovery === Recovery.OPEN) beginEpisode(tcb, true);
-    tcb.congestion.onTimeout(tcb, tcb.flight, now);
+    reduceForTimeout(tcb, now);
   }
   const bySack = tcb.lossDetection !== LossDetection.NEWRENO;
   tcb.frto = again || (bySack && tcb.recovery === Recovery.FAST) ? Frto.OFF : Frto.FIRST_ACK;
@@ -266,22 +283,12 @@ function onProgress(tcb: Tcb, now: number): void {
 
 function ackWords(tcb: Tcb, before: Recovery, acked: number): string {
   if (before !== Recovery.FAST && tcb.recovery === Recovery.FAST) return tcb.lossCause.why;
+  const { congestion } = tcb;
+  if (congestion.ownsWindow === true && congestion.why !== undefined) return congestion.why;
   if (tcb.recovery === Recovery.FAST && tcb.lossDetection !== LossDetection.NEWRENO) {
     return 'the window falls in proportion to what arrives: RFC 6937 §3';
   }
   return acked > 0
-    ? 'new octets are acknowledged: RFC 5681 §3'
+    ? (congestion.why ?? 'new octets are acknowledged: RFC 5681 §3')
     : 'a segment has left the network: RFC 5681 §3.2';
-}
-
-export function tellCongestion(
-  tcb: Tcb,
-  cwndBefore: number,
-  ssthreshBefore: number,
-  why: string,
-  now: number,
-): void {
-  const { trace } = tcb.host;
-  if (trace === null || (tcb.cwnd === cwndBefore && tcb.ssthresh === ssthreshBefore)) return;
-  trace.congestion(tcb, cwndBefore, ssthreshBefore, why, now);
 }

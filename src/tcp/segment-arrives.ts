@@ -2,6 +2,7 @@ import { add, diff, gt, leq, lt } from '../base/seq.js';
 import { Drop } from '../wire/drop-reason.js';
 import {
   ACK,
+  ECE,
   FIN,
   OPT_TIMESTAMPS,
   RST,
@@ -12,9 +13,11 @@ import {
 } from '../wire/segment.js';
 import { takeAcknowledgment } from './acknowledgment.js';
 import { close } from './calls.js';
+import { startCongestionControl } from './congestion-window.js';
+import { onEcnEcho, takeMarks, takeSynAgain } from './ecn.js';
 import { enterClosed, enterTimeWait } from './end.js';
 import { takeSynOptions } from './negotiation.js';
-import { sendReset, sendResetFor } from './output.js';
+import { sendAck, sendReset, sendResetFor } from './output.js';
 import {
   isAcceptable,
   noteOldText,
@@ -157,6 +160,7 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   if (tcb.keepAliveAt !== Infinity) armKeepAlive(tcb, now);
   const drop = arrivesAck(tcb, segment, now);
   if (drop !== Drop.NONE || tcb.state === State.CLOSED) return drop;
+  if (tcb.ecnOk) takeMarks(tcb, segment, sendAck, now);
   noteTimestamp(tcb, segment, now);
   return arrivesFromSixth(tcb, segment, now);
 }
@@ -203,6 +207,7 @@ function isSynAgain(tcb: Tcb, segment: Segment): boolean {
 
 function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((segment.flags & ACK) === 0) {
+    takeSynAgain(tcb, segment);
     // The peer has not seen our SYN,ACK: it goes out again at once.
     retransmitSyn(tcb, SYN_ARRIVED_AGAIN);
     return Drop.NONE;
@@ -276,8 +281,10 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     tcb.ackNow = 'an ACK too old or of what was never sent: RFC 5961 §5.2';
     return Drop.TCP_BAD_ACK;
   }
+  const { flight } = tcb;
   if (tcb.synOutstanding && gt(segment.ack, tcb.sndUna)) establishedClosing(tcb);
   takeAcknowledgment(tcb, segment, now);
+  if (tcb.ecnOk && (segment.flags & ECE) !== 0) onEcnEcho(tcb, flight, now);
   updateSendWindow(tcb, segment, now);
   return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
 }
@@ -399,6 +406,7 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
   transition(tcb, State.ESTABLISHED, cause, now);
   tcb.events |= Event.ESTABLISHED;
   tcb.heardAt = now;
+  startCongestionControl(tcb, now);
   if (tcb.keepAlive) armKeepAlive(tcb, now);
   receiveEarlyText(tcb);
   if (tcb.sendBuffer.length > 0 || tcb.finQueued) tcb.waitingSince = now;

@@ -1,5 +1,6 @@
 import { add, diff, geq, gt, leq, max } from '../base/seq.js';
 import { OPT_TIMESTAMPS, type Segment } from '../wire/segment.js';
+import { undone } from './congestion-window.js';
 import type { RateSample } from './delivery-rate.js';
 import { unsent } from './sender.js';
 import { Frto, LossDetection, Recovery, type Tcb } from './tcb.js';
@@ -128,7 +129,7 @@ export function undo(tcb: Tcb, acked: number, now: number): void {
   tcb.dupAcks = 0;
   tcb.frto = Frto.OFF;
   endEpisode(tcb);
-  tcb.congestion.onUndo?.(tcb, now);
+  undone(tcb, now);
 }
 
 export function endEpisode(tcb: Tcb): void {

@@ -207,7 +207,7 @@ export class Tcb {
   minRttNext = -0;
   minRttSince = -0;
 
-  readonly congestion: CongestionControl;
+  congestion: CongestionControl;
   cwnd = 0;
   ssthresh = 0x7fffffff;
   recovery: Recovery = Recovery.OPEN;
@@ -270,8 +270,40 @@ export class Tcb {
   undoRttvar = -0;
   /** End of the last segment sent that was short of a full one (Minshall's Nagle). */
   shortEnd: Seq = seq(0);
-  /** The window was in full use when last sent, so acknowledgements may let it grow (RFC 7661). */
+  /** The window was in full use within the last round trip, so that it may grow (RFC 7661). */
   cwndLimited = false;
+  /** Most outstanding within the round trip that ends at {@link usageEnd}; `congestion-window.ts`. */
+  mostFlight = 0;
+  usageEnd: Seq = seq(0);
+  /** RFC 7661 §4.2: bytes that arrived in a round trip of late, the most; -1: not measured. Of each
+   * half of the sampling period, and since when the second runs. */
+  pipeAck = -0;
+  pipeAckNow = -0;
+  pipeAckBefore = -0;
+  pipeAckSince = -0;
+  /** RFC 7661 §4.4.1: what a window that a loss found not validated had in use, -1: it was
+   * validated; and {@link bytesRetransmitted} then. */
+  lossUsed = -0;
+  lossResentFrom = -0;
+  /** When the window was last in use. */
+  validatedAt = -0;
+  /** Bytes per ms; 0: not paced. What was sent takes until {@link pacedUntil} at that rate. */
+  pacingRate = -0;
+  pacedUntil = -0;
+
+  /** A SYN of ours asked for ECN; one did not; both ends do it (RFC 3168 §6.1.1). */
+  ecnAsked = false;
+  ecnWithdrawn = false;
+  ecnOk = false;
+  /** The peer's packets were ECN-capable. */
+  ecnSeen = false;
+  /** ECE is on what we acknowledge with. */
+  ecnEcho = false;
+  /** The next new text carries CWR. */
+  cwrPending = false;
+  /** The window was lowered for what was sent before {@link cwrEnd}. */
+  inCwr = false;
+  cwrEnd: Seq = seq(0);
 
   /** The timer for what is outstanding, or in zero-window state for probes; what for says {@link lossTimer}. */
   retransmitAt = Infinity;
@@ -284,6 +316,8 @@ export class Tcb {
   /** Ends FIN_WAIT_2 of an orphan. */
   finWait2At = Infinity;
   keepAliveAt = Infinity;
+  /** When the pacing rate lets more out. */
+  pacingAt = Infinity;
   keepAlive = false;
   keepAliveIdle: number;
   keepAliveUnanswered = 0;
@@ -355,6 +389,8 @@ export class Tcb {
     this.rcvWindowShift = config.windowScale ? windowShiftFor(config.receiveBuffer) : 0;
     this.congestion = createCongestionControl(config.congestionControl);
     this.timer = new TimerNode<Tcb>(this);
+    this.pipeAck = -1;
+    this.lossUsed = -1;
   }
 
   /** Octets outstanding: sent and not acknowledged, SYN and FIN counted. */

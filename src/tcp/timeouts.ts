@@ -19,6 +19,18 @@ export function timeout(tcb: Tcb, now: number): void {
     onLossTimer(tcb, now);
   }
   if (tcb.keepAliveAt <= now) onKeepAlive(tcb, now);
+  if (tcb.pacingAt <= now) {
+    // Output, which follows, sends what it lets out.
+    tell(
+      tcb,
+      'pacing',
+      'fired',
+      tcb.pacingAt,
+      'the pacing rate lets more out: RFC 7661 §4.4.2',
+      now,
+    );
+    tcb.pacingAt = Infinity;
+  }
   if (tcb.finWait2At <= now) {
     tell(tcb, 'finWait2', 'fired', tcb.finWait2At, 'the peer does not close: RFC 9293 §3.6', now);
     tcb.finWait2At = Infinity;

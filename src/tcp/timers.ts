@@ -116,15 +116,25 @@ export function armFinWait2(tcb: Tcb, now: number): void {
   tell(tcb, 'finWait2', 'armed', tcb.finWait2At, why, now);
 }
 
+/** The pacing rate lets nothing more out before `at`. */
+export function armPacing(tcb: Tcb, at: number, now: number): void {
+  if (tcb.pacingAt === at) return;
+  tcb.pacingAt = at;
+  const why = 'more would be faster than the pacing rate: RFC 7661 §4.4.2';
+  tell(tcb, 'pacing', 'armed', at, why, now);
+}
+
 /** TIME_WAIT, RST and timeouts turn all timers off. */
 export function stopTimers(tcb: Tcb, why: string, now: number): void {
   cancelRetransmit(tcb, why, now);
   stopKeepAlive(tcb, why, now);
-  const { delayedAckAt, finWait2At } = tcb;
+  const { delayedAckAt, finWait2At, pacingAt } = tcb;
+  tcb.pacingAt = Infinity;
   tcb.delayedAckAt = Infinity;
   tcb.finWait2At = Infinity;
   if (delayedAckAt !== Infinity) tell(tcb, 'delayedAck', 'cancelled', delayedAckAt, why, now);
   if (finWait2At !== Infinity) tell(tcb, 'finWait2', 'cancelled', finWait2At, why, now);
+  if (pacingAt !== Infinity) tell(tcb, 'pacing', 'cancelled', pacingAt, why, now);
 }
 
 function cancelRetransmit(tcb: Tcb, why: string, now: number): void {
@@ -138,7 +148,13 @@ function cancelRetransmit(tcb: Tcb, why: string, now: number): void {
 
 /** The earliest deadline in ms; Infinity when no timer runs. */
 export function nextDeadline(tcb: Tcb): number {
-  return Math.min(tcb.retransmitAt, tcb.delayedAckAt, tcb.finWait2At, tcb.keepAliveAt);
+  return Math.min(
+    tcb.retransmitAt,
+    tcb.delayedAckAt,
+    tcb.finWait2At,
+    tcb.keepAliveAt,
+    tcb.pacingAt,
+  );
 }
 
 /** Tells the trace of a timer. */

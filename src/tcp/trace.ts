@@ -35,7 +35,8 @@ export type TimerName =
   | 'probe'
   | 'delayedAck'
   | 'keepAlive'
-  | 'finWait2';
+  | 'finWait2'
+  | 'pacing';
 
 /** Armed stands for moved as well. Cancelled is what ran and now does not. */
 export type TimerAction = 'armed' | 'fired' | 'cancelled';

@@ -31,6 +31,7 @@ const TCP_CHECKSUM_OFFSET = 16;
  * @param checksumStart length of the IPv4 header in bytes
  * @param gsoSize payload bytes of each segment to cut the packet into; 0: it goes as it is
  * @param headerLength length of the IPv4 and TCP headers in bytes
+ * @param cwr CWR is set, for the first of the segments alone
  */
 export function writeVirtioHeader(
   view: DataView,
@@ -38,9 +39,11 @@ export function writeVirtioHeader(
   checksumStart: number,
   gsoSize: number,
   headerLength: number,
+  cwr = false,
 ): void {
+  const cut = cwr ? VIRTIO_GSO_TCPV4 | VIRTIO_GSO_ECN : VIRTIO_GSO_TCPV4;
   view.setUint8(offset, VIRTIO_NEEDS_CSUM);
-  view.setUint8(offset + 1, gsoSize > 0 ? VIRTIO_GSO_TCPV4 : VIRTIO_GSO_NONE);
+  view.setUint8(offset + 1, gsoSize > 0 ? cut : VIRTIO_GSO_NONE);
   view.setUint16(offset + 2, headerLength, true);
   view.setUint16(offset + 4, gsoSize, true);
   view.setUint16(offset + 6, checksumStart, true);

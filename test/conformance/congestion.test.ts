@@ -1,12 +1,14 @@
 import { describe, expect } from 'vitest';
+import { createCongestionControl } from '../../src/tcp/congestion.js';
 import { conversation } from '../support/conversation.js';
 import { type Peer, scripted } from '../support/peer.js';
 
 const MSS = 1_000;
 
-/** An accepted connection with segments of 1000 bytes and so much to send. */
+/** An accepted connection with NewReno, segments of 1000 bytes and so much to send. */
 function start(p: Peer, bytes: number): void {
   p.accept({ mss: MSS });
+  p.tcb.congestion = createCongestionControl('newreno');
   p.user.write(Buffer.alloc(bytes, 'x'));
 }
 
@@ -77,18 +79,19 @@ describe('congestion control (RFC 5681, RFC 6582)', () => {
       p.send('.', { ack: 1 });
       p.expect('.', { seq: 1, len: MSS });
       p.expectNothing(0);
-      expect(p.tcb.ssthresh).toBe(6_000);
-      expect(p.tcb.cwnd).toBe(9_000);
+      // Step 2: what limited transmit has sent does not count.
+      expect(p.tcb.ssthresh).toBe(5_000);
+      expect(p.tcb.cwnd).toBe(8_000);
       expect(p.host.counters.tcpFastRetransmits).toBe(1);
       // §3.2 step 4: each further one inflates cwnd.
-      for (let i = 0; i < 3; i++) p.send('.', { ack: 1 });
+      for (let i = 0; i < 4; i++) p.send('.', { ack: 1 });
       p.expectNothing(0);
       expect(p.tcb.cwnd).toBe(12_000);
       p.send('.', { ack: 1 });
       take(p, 1, 12_001);
       // Step 6: a full ACK ends recovery with cwnd at or below ssthresh.
       p.send('.', { ack: 12_001 });
-      expect(p.tcb.cwnd).toBeLessThanOrEqual(6_000);
+      expect(p.tcb.cwnd).toBeLessThanOrEqual(5_000);
       expect(p.tcb.cwnd).toBeGreaterThanOrEqual(2_000);
       p.expect('.', { seq: 13_001 });
     },

@@ -1,15 +1,17 @@
 import { describe, expect } from 'vitest';
+import { createCongestionControl } from '../../src/tcp/congestion.js';
 import { type Fields, type Peer, scripted } from '../support/peer.js';
 
 const MSS = 1_000;
 const RTT = 100;
 
-/** A connection whose first round-trip sample is RTT, and `segments` full ones to send. */
+/** A connection with NewReno whose first round-trip sample is RTT, and `segments` full ones to send. */
 function start(p: Peer, segments: number, syn: Fields): void {
   p.listen();
   p.send('S', { mss: MSS, ...syn });
   p.expect('S.');
   if (syn.ts != null) p.ts = syn.ts as number;
+  p.tcb.congestion = createCongestionControl('newreno');
   p.run(RTT);
   p.send('.');
   p.user.write(Buffer.alloc(segments * p.tcb.sndMss, 'x'));

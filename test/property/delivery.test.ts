@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/random.js';
 import type { HostConnection } from '../../src/stack/host-connection.js';
 import type { TcpConfig } from '../../src/tcp/config.js';
+import { mark } from '../support/bottleneck.js';
 import { Conversation, recorded, type Side } from '../support/conversation.js';
 import { runs, SEED } from '../support/seed.js';
 import { User } from '../support/user.js';
@@ -20,6 +21,8 @@ interface Network {
   loss: number;
   duplication: number;
   corruption: number;
+  /** Congestion marks, on packets that are ECN-capable. */
+  marks: number;
   /** Largest extra delay, ms. */
   jitter: number;
   delay: number;
@@ -54,6 +57,9 @@ const tcp = fc.record({
   quickAcks: fc.constantFrom(0, 3, 16),
   initialWindow: fc.constantFrom(1, 3, 10),
   mss: fc.constantFrom(0, 88, 536),
+  congestionControl: fc.constantFrom('cubic', 'newreno', 'bbr', 'dctcp'),
+  pacing: fc.boolean(),
+  ecn: fc.constantFrom('off', 'passive', 'on'),
   rtoMax: fc.constant(2_000),
   retransmitR2: fc.constant(100),
 });
@@ -71,6 +77,7 @@ const play: fc.Arbitrary<Play> = fc.record({
     loss: fc.constantFrom(0, 10, 50, 200),
     duplication: fc.constantFrom(0, 20, 200),
     corruption: fc.constantFrom(0, 0, 50),
+    marks: fc.constantFrom(0, 20, 300),
     jitter: fc.constantFrom(0, 1, 30, 300),
     delay: fc.constantFrom(0, 1, 20),
     mtu: fc.constantFrom(100, 576, 1_500, 9_000),
@@ -107,6 +114,7 @@ function trouble(network: Network): (packet: Uint8Array) => number | readonly nu
     if (!network.offload && random.int(1_000) < network.corruption) {
       packet[random.int(packet.length)]! ^= 1 << random.int(8);
     }
+    if (random.int(1_000) < network.marks && (packet[1]! & 3) !== 0) mark(packet);
     if (random.int(1_000) < network.duplication) return [extra(), extra()];
     return extra();
   };
@@ -222,6 +230,7 @@ function expectNothingHeld(user: User): void {
   expect(tcb.reassembly.isEmpty).toBe(true);
   expect(tcb.retransmitAt).toBe(Infinity);
   expect(tcb.delayedAckAt).toBe(Infinity);
+  expect(tcb.pacingAt).toBe(Infinity);
 }
 
 /** Many connections at once between two hosts that lose packets. */

@@ -61,6 +61,8 @@ export interface Packet {
   rawAck: Seq;
   win: number;
   urg: number;
+  /** The type-of-service octet. */
+  tos: number;
   data: Buffer;
   mss: number | null;
   wscale: number | null;
@@ -100,6 +102,7 @@ export function readTcp(bytes: Uint8Array, at: number, verify = true): Packet | 
     rawAck: segment.ack,
     win: segment.wnd,
     urg: segment.urg,
+    tos: header.tos,
     data: Buffer.from(bytes.subarray(segment.offset, segment.offset + segment.length)),
     mss: (options & OPT_MSS) !== 0 ? segment.mss : null,
     wscale: (options & OPT_WINDOW_SCALE) !== 0 ? segment.windowScale : null,
@@ -137,6 +140,8 @@ export interface SegmentFields {
   ack?: number;
   win?: number;
   urg?: number;
+  /** The type-of-service octet; default 0. */
+  tos?: number;
   data?: Uint8Array;
   mss?: number | null;
   wscale?: number | null;
@@ -169,7 +174,7 @@ export function writeSegment(fields: SegmentFields): Uint8Array {
     bytes[IPV4_HEADER_BYTES + 12] = headerLength << 2;
   }
   bytes.set(data, IPV4_HEADER_BYTES + headerLength);
-  finishTcp(bytes, fields.srcAddr, fields.dstAddr);
+  finishTcp(bytes, fields.srcAddr, fields.dstAddr, fields.tos);
   return bytes;
 }
 
@@ -198,10 +203,10 @@ function takeOptions(out: Segment, fields: SegmentFields): void {
 }
 
 /** Writes the IPv4 header in front of a TCP segment and both checksums. */
-export function finishTcp(bytes: Uint8Array, srcAddr: number, dstAddr: number): void {
+export function finishTcp(bytes: Uint8Array, srcAddr: number, dstAddr: number, tos = 0): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const at = IPV4_HEADER_BYTES;
-  writeIpv4(view, 0, 0, bytes.length, 7, 0, 64, PROTOCOL_TCP, srcAddr, dstAddr);
+  writeIpv4(view, 0, tos, bytes.length, 7, 0, 64, PROTOCOL_TCP, srcAddr, dstAddr);
   view.setUint16(at + TCP_CHECKSUM_OFFSET, 0);
   const pseudo = pseudoHeaderSum(srcAddr, dstAddr, PROTOCOL_TCP, bytes.length - at);
   view.setUint16(at + TCP_CHECKSUM_OFFSET, checksum(bytes, view, at, bytes.length - at, pseudo));

@@ -44,6 +44,8 @@ export interface Fields {
   ack?: number;
   win?: number;
   urg?: number;
+  /** The type-of-service octet, with the two ECN bits. */
+  tos?: number;
   data?: string | Uint8Array;
   /** Expected only: bytes of text. */
   len?: number;
@@ -183,6 +185,7 @@ export class Peer implements Exhibit {
       ack: flags.includes('.') ? add(this.hostIss, fields.ack ?? this.ack) : 0,
       win: this.win,
       ...(fields.urg === undefined ? {} : { urg: fields.urg }),
+      ...(fields.tos === undefined ? {} : { tos: fields.tos }),
       ...(data === undefined ? {} : { data }),
       mss: fields.mss ?? null,
       wscale: fields.wscale ?? null,
@@ -340,6 +343,7 @@ export class Peer implements Exhibit {
       ack: diff(packet.rawAck, this.iss),
       win: packet.win,
       urg: packet.urg,
+      tos: packet.tos,
       data: packet.data.toString('latin1'),
       len: packet.data.length,
       mss: packet.mss,

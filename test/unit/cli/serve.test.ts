@@ -69,7 +69,7 @@ describe('tuntcp serve', () => {
       device: 'tun7',
       host: '10.7.0.1',
       address: '10.7.0.2',
-      ports: { echo: 7, discard: 9, daytime: 13, chargen: 19, http: 8080 },
+      ports: { echo: 7, discard: 9, daytime: 13, chargen: 19, iperf3: 5201, http: 8080 },
     });
     expect(events[1]).toMatchObject({
       event: 'opened',

@@ -49,6 +49,20 @@ describe('socketTable', () => {
 });
 
 describe('detailLine', () => {
+  it('has ECN, the pacing rate and what the congestion control tells, in the words of the kernel', () => {
+    const line = detailLine({
+      ...INFO,
+      ecn: true,
+      ecnSeen: true,
+      congestionControl: 'bbr',
+      congestionInfo: { bw: 1_206_667, mrtt: 40.0481, pacingGain: 1.25, phase: 'up' },
+      pacingRate: 1_493_250,
+    });
+    expect(line).toMatch(/^ts sack ecn ecnseen bbr wscale/);
+    expect(line).toContain(' bbr:(bw:9.65Mbps,mrtt:40.048,pacing_gain:1.25,phase:up) send ');
+    expect(line).toContain(' pacing_rate 11.9Mbps ');
+  });
+
   it('speaks as ss -ti does', () => {
     expect(detailLine(INFO)).toBe(
       'ts sack newreno wscale:7,5 rto:200 rtt:0.125/0.063 mss:1448 cwnd:10 bytes_sent:15 ' +

@@ -32,6 +32,7 @@ export class FakeConnection implements Connection {
   handler: ConnectionHandler;
   peer!: FakeConnection;
   state: StateName = 'ESTABLISHED';
+  congestionControl: string | null = null;
   noDelay = false;
   keepAlive: number | null = null;
   #sendBuffer: Uint8Array[] = [];
@@ -164,6 +165,10 @@ export class FakeConnection implements Connection {
 
   setNoDelay(on: boolean): void {
     this.noDelay = on;
+  }
+
+  setCongestionControl(name: string): void {
+    this.congestionControl = name;
   }
 
   setKeepAlive(on: boolean, initialDelay: number): void {

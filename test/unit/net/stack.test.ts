@@ -200,3 +200,24 @@ describe('tuntcp/net', () => {
     expect(new named.Socket()).toBeInstanceOf(named.Stream);
   });
 });
+
+describe('the congestion control of a socket', () => {
+  it('is chosen before or after it connects, for that socket alone', async () => {
+    cabled = new Cabled();
+    const { client, peer } = await cabled.connect();
+    expect(client.info()?.congestionControl).toBe('cubic');
+    client.setCongestionControl('bbr');
+    expect(client.info()?.congestionControl).toBe('bbr');
+    expect(peer.info()?.congestionControl).toBe('cubic');
+    const { Socket } = cabled.a.net;
+    const other = new Socket({ congestionControl: 'dctcp' });
+    cabled.b.net.createServer().listen(81);
+    other.connect(81, '10.0.0.2');
+    await cabled.runtime.runAsync(() => !other.pending);
+    // Its SYN has asked for ECN, which it needs.
+    expect(other.info()).toMatchObject({ congestionControl: 'dctcp', ecn: true });
+    expect(() => new Socket({ congestionControl: 'hybla' })).toThrowError(
+      expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' }),
+    );
+  });
+});

@@ -75,7 +75,7 @@ describe('the events of a conversation', () => {
       '210 sent [P.] seq 1 ack 1 win 32768 length 100',
       '220 received [.] seq 1 ack 101 win 32768 length 0',
       expect.stringMatching(/^220 round trip of 10 ms: /),
-      '220 cwnd 1448 -> 1548 bytes: new octets are acknowledged: RFC 5681 §3',
+      '220 cwnd 1448 -> 1548 bytes: what has arrived lets the window grow: RFC 9438 §4.2',
       '220 retransmission timer cancelled: all is acknowledged: RFC 6298 §5.2',
       '220 window of the peer 65535 -> 2097152 bytes: RFC 9293 §3.10.7.4',
     ]);
