@@ -69,11 +69,12 @@ function reordering(): Figure {
 
 function tailLoss(): Figure {
   const bytes = 60 * KB;
-  const rules = [{ direction: 'up' as const, range: [bytes - 1, bytes] as const }];
-  const recording = simulate({ faults: { up: USUAL, down: BACK, rules }, bytes, until: 400 });
+  const rules = [{ direction: 'up' as const, range: [bytes - 1500, bytes] as const, count: 2 }];
+  const faults = { up: USUAL, down: BACK, rules };
+  const recording = simulate({ tcp: { timestamps: false }, faults, bytes, until: 400 });
   return {
     title: 'Tail loss: a probe instead of a timeout',
-    subtitle: '10 Mbit/s, 40 ms round trip; the last segment of 60 kB is lost',
+    subtitle: '10 Mbit/s, 40 ms round trip; the last two segments of 60 kB are lost',
     from: 30,
     to: 350,
     panels: [sequencePanel(recording, 240), windowPanel(recording, 100)],
