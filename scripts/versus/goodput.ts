@@ -86,7 +86,7 @@ export async function measureGrid(bench: Bench, plan: GridPlan): Promise<GridFig
 
 /** Also lets V8 compile what the path needs. */
 async function checkRate(bench: Bench, rate: number, most: number): Promise<RateCheck> {
-  const path = pathOf({ id: '', rtt: 1, loss: 0, bursts: false, reorder: false }, rate);
+  const path = pathOf({ id: '', rtt: 10, loss: 0, bursts: false, reorder: false }, rate);
   const trial = { path, flows: [FLOW.linux], seconds: Math.min(CHECK_SECONDS, most) };
   progress(`whether this process keeps up with ${rate / 1e6} Mbit/s`);
   await bench.run({ ...trial, seed: 1, warmup: 0 });
