@@ -50,8 +50,6 @@ type SideName = (typeof SIDES)[number];
 /** Last byte of the address of each. */
 const HOST: Record<Whose, number> = { linux: 1, ours: 2 };
 const NETWORK: Record<SideName, string> = { left: '10.9.1', right: '10.9.2' };
-/** Packets of a kernel that may wait for the link process: 100 ms of 1 Gbit/s. */
-const DEVICE_PACKETS = 10_000;
 const FIRST_PORT = 20_000;
 const PORTS = 20_000;
 const BLOCK = Buffer.alloc(256 * 1024, 'x');
@@ -81,24 +79,19 @@ export class Bench {
   }
 
   static async start(options: BenchOptions): Promise<Bench> {
-    const sides = {} as Record<SideName, Side>;
-    const { TxBatch } = batches();
+    const sides: Partial<Record<SideName, Side>> = {};
     for (const name of SIDES) {
       const peer = await Peer.start(options.program);
-      const device = `versus-${name}`;
-      // Without offload the kernel hands over segments as they are on a wire.
-      const tun = tuntcp().openTun({
-        name: device,
-        offload: false,
-        up: false,
-        txQueueLength: DEVICE_PACKETS,
-      });
-      peer.adopt(device, `${NETWORK[name]}.${HOST.linux}/24`);
-      const site = new Site(() => new TxBatch());
-      site.attach(tun.ref(), HOST.linux);
-      sides[name] = { site, tun, peer };
+      try {
+        sides[name] = makeSide(name, peer);
+      } catch (error) {
+        peer.close();
+        sides.left?.peer.close();
+        sides.left?.tun.close();
+        throw error;
+      }
     }
-    return new Bench(sides, options);
+    return new Bench(sides as Record<SideName, Side>, options);
   }
 
   /** @throws Error when Linux does not have its congestion control in a namespace */
@@ -199,6 +192,16 @@ export class Bench {
       for (const stop of stops) stop();
     }
   }
+}
+
+function makeSide(name: SideName, peer: Peer): Side {
+  const { TxBatch } = batches();
+  // Without offload the kernel hands over segments as they are on a wire.
+  const tun = tuntcp().openTun({ name: `versus-${name}`, offload: false, up: false });
+  peer.adopt(tun.name, `${NETWORK[name]}.${HOST.linux}/24`);
+  const site = new Site(() => new TxBatch());
+  site.attach(tun.ref(), HOST.linux);
+  return { site, tun, peer };
 }
 
 function sendByOurs(stack: Stack, address: string, port: number): void {
