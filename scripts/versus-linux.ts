@@ -38,7 +38,8 @@ of 64 MiB, ours have 16 MiB.
       --json         print one JSON object instead
   -h, --help         print this and exit
 
-Needs root, or user namespaces, and a C compiler. Exit status: 0 measured, 1 failed, 2 wrong usage.`;
+Needs root, or user namespaces, and a C compiler. Exit status: 0 measured, 1 some or all of it
+failed, 2 wrong usage.`;
 
 /** Names that Linux has for what we have under another. */
 const OUR_NAME: Readonly<Record<string, string>> = { reno: 'newreno' };
@@ -90,18 +91,19 @@ async function main(): Promise<number> {
     if (values.fairness) {
       const figures = await measureFairness(bench, { seconds, runs });
       progress('');
-      if (values.json) console.log(JSON.stringify({ ...setup, fairness: figures }));
+      if (values.json) console.log(JSON.stringify({ ...setup, ...figures }));
       else printFairness(figures);
+      return figures.failures.length === 0 ? 0 : 1;
     } else {
       const figures = await measureGrid(bench, { cells, rates, seconds, runs, anyway });
       progress('');
       if (values.json) console.log(JSON.stringify({ ...setup, ...figures }));
       else printGrid(figures);
+      return figures.failures.length === 0 ? 0 : 1;
     }
   } finally {
     bench.close();
   }
-  return 0;
 }
 
 function buffers(): { sendBuffer: number; receiveBuffer: number } {

@@ -12,10 +12,15 @@ interface Sharing extends TrialResult {
   jain: number;
 }
 
-export interface FairnessFigures {
+interface Pairing {
   rtt: number;
   flows: string;
   runs: Sharing[];
+}
+
+export interface FairnessFigures {
+  pairings: Pairing[];
+  failures: string[];
 }
 
 const RATE = 100e6;
@@ -41,33 +46,39 @@ const TWO: Record<string, readonly FlowPlan[]> = {
 export async function measureFairness(
   bench: Bench,
   { seconds, runs }: FairnessPlan,
-): Promise<FairnessFigures[]> {
-  const figures = RTTS.flatMap((rtt) =>
-    Object.keys(TWO).map((flows): FairnessFigures => ({ rtt, flows, runs: [] })),
+): Promise<FairnessFigures> {
+  const failures: string[] = [];
+  const pairings = RTTS.flatMap((rtt) =>
+    Object.keys(TWO).map((flows): Pairing => ({ rtt, flows, runs: [] })),
   );
-  const total = figures.length * runs;
+  const total = pairings.length * runs;
   let done = 0;
   for (let run = 1; run <= runs; run++) {
-    for (const { rtt, flows, runs: results } of figures) {
+    for (const { rtt, flows, runs: results } of pairings) {
       const left = Math.ceil(((total - done++) * (WARMUP + seconds + 1)) / 60);
       progress(`run ${run} of ${runs}, ${flows}, ${rtt} ms, about ${left} min left`);
       const queue = { packets: Infinity, bytes: (RATE * rtt) / 8000 };
       const path = { rate: RATE, delay: rtt / 2, queue };
       const plan = { path, seed: run, flows: TWO[flows]!, warmup: WARMUP, seconds };
-      const result = await bench.run(plan);
-      results.push({ ...result, run, jain: jain(result.rates) });
+      try {
+        const result = await bench.run(plan);
+        results.push({ ...result, run, jain: jain(result.rates) });
+      } catch (error) {
+        failures.push(`${flows}, ${rtt} ms, run ${run}: ${(error as Error).message}`);
+      }
     }
   }
-  return figures;
+  return { pairings, failures };
 }
 
-export function printFairness(figures: readonly FairnessFigures[]): void {
+export function printFairness({ pairings, failures }: FairnessFigures): void {
   console.log("two flows, Mbit/s of each (median of the runs) and Jain's index: median (lowest)\n");
-  for (const { rtt, flows, runs } of figures) {
+  for (const { rtt, flows, runs } of pairings.filter((each) => each.runs.length > 0)) {
     const rates = [0, 1].map((i) => median(runs.map((run) => run.rates[i]!)).toFixed(1));
     const indices = runs.map((run) => run.jain);
     const index = `${median(indices).toFixed(3)} (${Math.min(...indices).toFixed(3)})`;
     const shares = rates.map((rate) => rate.padStart(6)).join(' ');
     console.log(`  ${`${rtt} ms`.padStart(6)}  ${flows.padEnd(14)}${shares}   ${index}`);
   }
+  for (const failure of failures) console.log(`failed: ${failure}`);
 }
