@@ -13,10 +13,10 @@ const HELP = `Usage: scripts/versus-linux [--quick] [--cells LIST] [--rate LIST]
 
 Compares our TCP with Linux's over bad networks. Two kernels, each in a network namespace with a TUN
 device, and stacks of ours meet in this process at one and the same link with faults: Linux sends to
-Linux, we send to Linux, Linux sends to us, in turn, each time for so many seconds from the end
-of the handshake on and with the same losses. Prints for each cell the goodput of ours divided by Linux's, for
-sending and for receiving: the median of the runs, the lowest and highest, and a verdict, by the
-interval in which the true ratio lies with a confidence of 90 %; 0.99 passes as 1.
+Linux, we send to Linux, Linux sends to us, in turn, each time for so many seconds from the end of
+the handshake on and with the same losses. Prints for each cell the goodput of ours divided by
+Linux's, for sending and for receiving: the median of the runs, the lowest and highest, and a
+verdict, by the interval in which the true ratio lies with a confidence of 90 %; 0.99 passes as 1.
 
 Cells are named as 50ms-1%-burst-reorder: the round trip, the loss in both directions (at random or in
 bursts of 4), and whether 1 % of the packets come late (by an eighth of the round trip, 10 ms at
