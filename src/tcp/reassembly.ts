@@ -98,7 +98,10 @@ export class Reassembly {
       if (left === undefined || gt(left, this.#recent[r]!)) continue;
       if (hasBlock(segment, first, count, left)) continue;
       segment.sack[count * 2] = left;
-      segment.sack[count * 2 + 1] = this.#rights[i]!;
+      const right = this.#rights[i]!;
+      // A FIN takes up a number, and came with what stands before it.
+      const withFin = this.hasFin && add(right, 1) === this.finSeq;
+      segment.sack[count * 2 + 1] = withFin ? this.finSeq : right;
       count++;
     }
     return count;
