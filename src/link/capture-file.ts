@@ -20,7 +20,7 @@ export interface CaptureFileOptions {
   maxBytes?: number;
   /** Files that are kept; the oldest is deleted. Default: all. */
   files?: number;
-  /** Bytes that may wait for the disk; what comes when they do is lost. Default 32 MiB, 1 MiB or more. */
+  /** Bytes that may wait for the disk; what comes when they do is lost. Default 8 MiB, 1 MiB or more. */
   bufferBytes?: number;
   /** Hears, at most once, why the capture has ended before {@link CaptureFile.close}. */
   warn?: (message: string) => void;
@@ -86,7 +86,7 @@ export class CaptureFile implements CaptureSink {
     this.#runtime = options.runtime ?? systemRuntime();
     this.#maxBytes = atLeast('maxBytes', options.maxBytes ?? Infinity, 1);
     this.#files = atLeast('files', options.files ?? Infinity, 1);
-    const buffer = atLeast('bufferBytes', options.bufferBytes ?? 32 * 1024 * 1024, 2 * CHUNK_BYTES);
+    const buffer = atLeast('bufferBytes', options.bufferBytes ?? 8 * 1024 * 1024, 2 * CHUNK_BYTES);
     this.#chunkLimit = Math.floor(buffer / CHUNK_BYTES);
     this.#warn = options.warn ?? (() => {});
     this.#beginFile();
