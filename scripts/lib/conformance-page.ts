@@ -96,12 +96,12 @@ function row(entry: Entry, entries: Map<string, Entry>): string {
   const { requirement, places, tests } = entry;
   const { id, level, statement, as, exception } = requirement;
   const same = entries.get(as);
-  const shown = tests.map(({ file, title }) => `${code(file)}: ${escape(title)}`);
-  if (exception !== '') shown.unshift(`*Exception:* ${escape(exception)}`);
+  const shown = tests.map(({ file, title }) => `${code(file)}: ${plain(title)}`);
+  if (exception !== '') shown.unshift(`*Exception:* ${plain(exception)}`);
   if (same !== undefined) shown.push(`as ${as}${same.requirement.exception ? ' (exception)' : ''}`);
   const where = places.slice(0, MOST_PLACES).map((place) => code(place.replace(/^src\//, '')));
   if (places.length > MOST_PLACES) where.push(`and ${places.length - MOST_PLACES} more`);
-  const cells = [id, level, escape(statement), where.join('<br>'), shown.join('<br>')];
+  const cells = [id, level, plain(statement), where.join('<br>'), shown.join('<br>')];
   return `| ${cells.map((cell) => cell || '–').join(' | ')} |\n`;
 }
 
@@ -110,6 +110,6 @@ function code(text: string): string {
 }
 
 /** Text as it is: what Markdown or a table would take for its own is marked. */
-function escape(text: string): string {
+function plain(text: string): string {
   return text.replace(/[\\|*_<>[\]`]/g, '\\$&').replace(/\s+/g, ' ');
 }

@@ -2,7 +2,12 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { writeMatrix } from './conformance-page.js';
 import type { Finding } from './finding.js';
-import { type Document, REQUIREMENTS_DIR, type Requirement, readRequirements } from './requirements.js';
+import {
+  type Document,
+  REQUIREMENTS_DIR,
+  type Requirement,
+  readRequirements,
+} from './requirements.js';
 import { findingAt, readSources, type Source } from './sources.js';
 import { clausesOf, type Tag, tagsOf } from './tags.js';
 

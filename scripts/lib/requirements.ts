@@ -46,7 +46,10 @@ function readDocument(root: string, file: string): Document {
   let title = '';
   let section = '';
   let header = false;
-  for (const [index, text] of fs.readFileSync(path.join(root, file), 'utf8').split('\n').entries()) {
+  for (const [index, text] of fs
+    .readFileSync(path.join(root, file), 'utf8')
+    .split('\n')
+    .entries()) {
     const at = `${file}:${index + 1}`;
     if (text === '') continue;
     if (text.startsWith('## ')) section = text.slice(3);

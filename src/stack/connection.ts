@@ -74,7 +74,20 @@ export interface Connection {
   /** RST to the peer, everything dropped; the handler is called no more. */
   abort(): void;
 
+  /**
+   * Bytes to read until the end of the urgent data, of those that have not arrived too; 0 when none
+   * is left (RFC 9293 §3.8.5, MUST-33).
+   */
+  readonly urgentLength: number;
+
   setNoDelay(on: boolean): void;
+  /** The eight bits of IPv4's type of service; the lower two are ECN's (RFC 9293 MUST-48, SHLD-21). */
+  setTypeOfService(tos: number): void;
+  /**
+   * R2 as a time: ms without progress after which the connection is given up; 0: what the host's
+   * configuration has (RFC 5482, RFC 9293 MUST-21).
+   */
+  setUserTimeout(ms: number): void;
   /** `initialDelay` in ms before the first probe; 0 keeps the host's configuration. */
   setKeepAlive(on: boolean, initialDelay: number): void;
   /**

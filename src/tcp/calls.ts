@@ -50,8 +50,16 @@ export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolea
 /** RECEIVE (§3.10.3): the next chunk in order, or null. A larger window is announced when it pays. */
 export function receive(tcb: Tcb): Uint8Array | null {
   const chunk = tcb.receiveQueue.shift();
+  if (tcb.urgentMode && urgentLength(tcb) === 0) tcb.urgentMode = false;
   if (chunk !== null && !tcb.dirty) tcb.host.markDirty(tcb);
   return chunk;
+}
+
+/** Octets from the next that the user reads to the end of the urgent data (§3.8.5, MUST-33). */
+export function urgentLength(tcb: Tcb): number {
+  if (!tcb.urgentMode) return 0;
+  const read = add(tcb.rcvNxt, -tcb.receiveQueue.length);
+  return Math.max(diff(tcb.rcvUp, read), 0);
 }
 
 /** CLOSE (§3.10.4): FIN after everything written. The other direction stays open. */

@@ -356,6 +356,7 @@ function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void
 export function sendResetFor(arrived: Segment, host: TcpHost, tcb: Tcb | null, now: number): void {
   const reset = host.segmentOut;
   writeResetFor(arrived, reset);
+  reset.ttl = host.config.ttl;
   host.counters.tcpOutRsts++;
   host.counters.tcpOutSegs++;
   host.transmit(reset, tcb, now);
@@ -376,7 +377,11 @@ function writeResetFor(arrived: Segment, reset: Segment): void {
     reset.flags = RST | ACK;
   }
   reset.wnd = 0;
-  reset.ttl = 64;
   reset.tos = 0;
   emptySegment(reset);
+  if ((arrived.options & OPT_TIMESTAMPS) === 0) return;
+  // RFC 7323 §5.2 (RFC7323-5.2-b), which lets its receiver tell a RST for this incarnation.
+  reset.options = OPT_TIMESTAMPS;
+  reset.tsVal = 0;
+  reset.tsEcr = arrived.tsVal;
 }

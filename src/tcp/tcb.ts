@@ -168,8 +168,10 @@ export class Tcb {
   /** What our MTU allows the peer to send us in one segment: our MSS option (RFC 6691). */
   readonly rcvMss: number;
   noDelay: boolean;
+  /** DiffServ and ECN bits of what is sent (RFC 9293 MUST-48, SHLD-21, SHLD-22); ECN's are TCP's own. */
   tos = 0;
-  ttl = 64;
+  /** RFC 9293 MUST-49. */
+  readonly ttl: number;
 
   windowScaleOk = false;
   sackOk = false;
@@ -382,6 +384,7 @@ export class Tcb {
     this.sendBuffer = new ByteRing(config.sendBuffer);
     this.rcvBufferLimit = config.receiveBuffer;
     this.noDelay = config.noDelay;
+    this.ttl = config.ttl;
     this.quickAcks = config.quickAcks;
     this.rto = config.rtoInitial;
     this.keepAliveIdle = config.keepAliveIdle;
