@@ -29,6 +29,9 @@ const ERRORS_PER_SECOND = 100;
 /** The smallest path MTU that we believe in (RFC 1191 §3). */
 const MIN_PATH_MTU = 68;
 
+/** RFC 1191 §7.1 (RFC1191-3-c): sizes that networks have, for routers that do not say theirs. */
+const PLATEAUS = [32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, 68];
+
 /** What an ICMP error means to the connection whose segment it quotes (RFC 9293 §3.9.2.2). */
 export interface QuotedInput {
   /** `quoted` has the addresses, ports and sequence number of a segment that we sent. */
@@ -139,7 +142,7 @@ export class IcmpService {
     if (!this.#readQuoted(bytes, view, bodyOffset, bodyLength)) return Drop.ICMP_UNQUOTED;
     const quoted = this.#quoted;
     if (type === ICMP_UNREACHABLE && code === FRAG_NEEDED) {
-      const mtu = rest & 0xffff;
+      const mtu = rest & 0xffff || plateauBelow(view.getUint16(bodyOffset + 2));
       if (mtu < MIN_PATH_MTU || !this.tcp.fragmentationNeeded(quoted, mtu, now)) {
         return Drop.ICMP_UNQUOTED;
       }
@@ -170,6 +173,11 @@ export class IcmpService {
     quoted.seq = view.getInt32(tcp + 4) as Segment['seq'];
     return true;
   }
+}
+
+/** The MTU to try after a datagram of `length` bytes was too big; 0 when there is none. */
+function plateauBelow(length: number): number {
+  return PLATEAUS.find((mtu) => mtu < length) ?? 0;
 }
 
 function failureOf(type: number, code: number): Failure {

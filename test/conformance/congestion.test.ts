@@ -24,6 +24,23 @@ describe('congestion control (RFC 5681, RFC 6582)', () => {
     take(p, 10, 1);
   });
 
+  // RFC5681-3.1-d
+  scripted('§3.1: after a lost SYN it is one segment', {}, (p) => {
+    p.connect();
+    p.expect('S');
+    p.expect('S', {}, 1_001);
+    p.send('S.', { ack: 1, mss: MSS });
+    p.expect('.');
+    p.user.write(Buffer.alloc(50_000));
+    take(p, 1, 1);
+  });
+
+  // RFC5681-3.1-f
+  scripted('§3.1: ssthresh begins high', {}, (p) => {
+    start(p, 0);
+    expect(p.tcb.ssthresh).toBeGreaterThanOrEqual(2 ** 30);
+  });
+
   scripted('the initial window of the configuration', { tcp: { initialWindow: 2 } }, (p) => {
     start(p, 50_000);
     take(p, 2, 1);

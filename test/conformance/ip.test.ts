@@ -16,8 +16,8 @@ function icmp(type: number, code: number, rest: number, body: Uint8Array): Uint8
   return message;
 }
 
-/** An ICMP error about a segment of the host with this (relative) sequence number. */
-function error(p: Peer, type: number, code: number, seq: number, rest = 0): void {
+/** An ICMP error about a segment of the host with this (relative) sequence number, of so many bytes. */
+function error(p: Peer, type: number, code: number, seq: number, rest = 0, bytes = 40): void {
   const quoted = writeSegment({
     srcAddr: ADDRESS_B,
     dstAddr: ADDRESS_A,
@@ -25,6 +25,7 @@ function error(p: Peer, type: number, code: number, seq: number, rest = 0): void
     dstPort: p.peerPort,
     flags: '.',
     seq: p.hostIss + seq,
+    data: Buffer.alloc(bytes - 40),
   }).subarray(0, 28);
   p.sendRaw(writeIcmpPacket(ADDRESS_A, ADDRESS_B, icmp(type, code, rest, quoted)));
 }
@@ -130,6 +131,53 @@ describe('path MTU discovery (RFC 1191)', () => {
     error(p, UNREACHABLE, 4, 500, 1_000);
     p.expectNothing(100);
     expect(p.user.connection.info().sndMss).toBe(1_460);
+  });
+
+  // RFC1191-3-c
+  scripted('a router that does not say its MTU: the next size that networks have', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write(Buffer.alloc(1_460));
+    p.expect('.', { seq: 1, len: 1_460 });
+    error(p, UNREACHABLE, 4, 1, 0, 1_500);
+    p.expect('.', { seq: 1, len: 1_452 });
+    p.expect('.', { seq: 1_453, len: 8 });
+    error(p, UNREACHABLE, 4, 1, 0, 1_492);
+    p.expect('.', { seq: 1, len: 966 });
+    p.expect('.', { seq: 967, len: 494 });
+    p.send('.', { ack: 1_461 });
+    p.expectNothing(1_000);
+  });
+
+  // RFC1191-6.4-b
+  scripted('several messages of one flight cause one retransmission', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write(Buffer.alloc(2_920));
+    p.expect('.', { seq: 1 });
+    p.expect('.', { seq: 1_461 });
+    error(p, UNREACHABLE, 4, 1, 1_000);
+    error(p, UNREACHABLE, 4, 1_461, 1_000);
+    for (const seq of [1, 961, 1_921, 2_881]) p.expect('.', { seq });
+    p.expectNothing(50);
+  });
+
+  // RFC1191-3.1-b
+  scripted('a smaller path MTU leaves the MSS that we announce alone', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write(Buffer.alloc(1_460));
+    p.expect('.');
+    error(p, UNREACHABLE, 4, 1, 576);
+    p.run(0);
+    p.inbox.length = 0;
+    p.peerPort = 6_000;
+    p.send('S', { seq: 0, mss: 1_460 });
+    p.expect('S.', { mss: 1_460 });
+  });
+
+  // RFC1191-3-g
+  scripted('segments are not to be fragmented', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write('x');
+    expect(p.expect('.').dontFragment).toBe(true);
   });
 
   scripted('the smallest MTU still lets data through', {}, (p) => {

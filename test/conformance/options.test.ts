@@ -56,7 +56,45 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
   });
 });
 
+describe('what stands only in a SYN', () => {
+  // MUST-14, MUST-65, MUST-67, SHLD-5, MAY-3, RFC2018-2-a, RFC7323-2.2-a
+  scripted('MSS, window scale and SACK-permitted', {}, (p) => {
+    p.connect();
+    p.expect('S', { mss: 1_460, wscale: 6, sackOk: true });
+    p.send('S.', { ack: 1, mss: 1_460, wscale: 6, sackOk: true });
+    p.expect('.', { mss: null, wscale: null, sackOk: false });
+    p.user.write('text');
+    p.expect('.', { data: 'text', mss: null, wscale: null, sackOk: false });
+    p.user.end();
+    p.expect('F.', { mss: null, wscale: null, sackOk: false });
+    p.expect('F.', { mss: null, wscale: null, sackOk: false }, 5_000);
+  });
+});
+
 describe('window scale (RFC 7323 §2)', () => {
+  // RFC7323-2.2-d
+  scripted('a window scale in a segment without SYN is ignored', {}, (p) => {
+    p.accept({ wscale: 2 });
+    p.send('.', { win: 1_000, rawOptions: [3, 3, 7, 0] });
+    p.send('.', { win: 1_001 });
+    expect(p.tcb.sndWnd).toBe(1_001 << 2);
+  });
+
+  // RFC7323-2.2-b, RFC7323-2.3-c
+  scripted(
+    'offered to one that does not scale: both shifts are 0',
+    { tcp: { windowScale: false } },
+    (p) => {
+      p.listen();
+      p.send('S', { wscale: 7 });
+      p.expect('S.', { wscale: null });
+      p.send('.', { win: 1_000 });
+      expect(p.tcb.sndWnd).toBe(1_000);
+      p.send('.', { data: 'x' });
+      p.expect('.', { win: 65_534 });
+    },
+  );
+
   for (let shift = 0; shift <= 14; shift++) {
     scripted(`the peer's shift of ${shift} counts for all but the SYN`, {}, (p) => {
       p.listen();
@@ -134,6 +172,110 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expectNothing(1_000);
     expect(p.user.received.length).toBe(0);
     expect(dropsOf(p.host).tcpPaws).toBe(1);
+    p.expectState('ESTABLISHED');
+  });
+
+  // RFC7323-3.2-a
+  scripted('§3.2: our SYN echoes nothing', {}, (p) => {
+    p.connect();
+    p.expect('S', { ts: 0, tsEcr: 0 });
+  });
+
+  // RFC7323-3.2-c
+  scripted('§3.2: what a SYN echoes is no round trip', {}, (p) => {
+    p.listen();
+    p.send('S', { ts: [100, 0x1234_5678] });
+    p.expect('S.', { tsEcr: 100 });
+    expect(p.tcb.srtt).toBe(0);
+    expect(p.tcb.rto).toBe(1_000);
+  });
+
+  // RFC7323-3.2-d
+  scripted('§3.2: a SYN without is answered without', {}, (p) => {
+    p.listen();
+    p.send('S', { mss: 1_460 });
+    p.expect('S.', { ts: null });
+  });
+
+  // RFC7323-3.2-i
+  scripted('§3.2: when not agreed on they mean nothing', {}, (p) => {
+    p.accept();
+    p.send('.', { data: 'new', ts: [1_000, 0] });
+    p.expect('.', { ack: 4, ts: null });
+    p.send('.', { data: 'old', ts: [5, 0] });
+    p.expect('.', { ack: 7, ts: null });
+    expect(p.user.received.toString()).toBe('newold');
+  });
+
+  // RFC7323-4.1-a, RFC7323-5.2-a, RFC7323-5.4-a, RFC7323-5.4-b, RFC7323-5.4-c
+  scripted('§5.4: the clock has milliseconds', {}, (p) => {
+    p.accept({ ts: 100 });
+    const seen: number[] = [];
+    for (const wait of [0, 1, 10, 100_000]) {
+      p.run(wait);
+      p.user.write('x');
+      seen.push(p.expect('.').ts![0]);
+      p.send('.');
+    }
+    expect(seen.map((value) => (value - seen[0]!) | 0)).toEqual([0, 1, 11, 100_011]);
+  });
+
+  // RFC7323-4.2-a, RFC6298-3-b
+  scripted('§4.2: a flight of many ACKs is one sample', {}, (p) => {
+    p.listen();
+    p.send('S', { ts: 1, mss: 1_012 });
+    p.expect('S.');
+    p.ts = 1;
+    p.run(100);
+    p.send('.');
+    expect([p.tcb.srtt, p.tcb.rttvar]).toEqual([100, 50]);
+    p.user.write(Buffer.alloc(10_000));
+    p.run(200);
+    for (let i = 1; i <= 10; i++) p.send('.', { ack: 1 + 1_000 * i });
+    expect(p.tcb.srtt).toBeCloseTo(112.5);
+    expect(p.tcb.rttvar).toBeCloseTo(62.5);
+  });
+
+  // RFC7323-5.2-b
+  scripted('§5.2: RST in answer to a segment with timestamps', {}, (p) => {
+    p.send('S', { ts: 4_711 });
+    expect(p.expect('R.', { tsEcr: 4_711 }).ts![0]).toBe(0);
+    p.send('.', { ack: 1, ts: 4_712 });
+    expect(p.expect('R', { tsEcr: 4_712 }).ts![0]).toBe(0);
+    p.send('S', { ts: null });
+    p.expect('R.', { ts: null });
+  });
+
+  // RFC7323-5.2-c
+  scripted("§5.2: RST of a user's abort", {}, (p) => {
+    p.accept({ ts: 100 });
+    p.user.connection.abort();
+    p.expect('R.', { ts: 0, tsEcr: 100 });
+  });
+
+  // RFC7323-5.2-d
+  scripted('§5.2: a RST with an old timestamp resets', {}, (p) => {
+    p.accept({ ts: 100 });
+    p.send('R', { ts: 5 });
+    expect(p.user.events.at(-1)).toBe('closed ECONNRESET');
+  });
+
+  // RFC7323-5.3-b
+  scripted('§5.3: PAWS comes before the check of the number', {}, (p) => {
+    p.accept({ ts: 100 });
+    p.send('.', { seq: 100_000_000, data: 'x', ts: 99 });
+    p.expect('.', { ack: 1 });
+    expect(dropsOf(p.host)).toEqual({ tcpPaws: 1 });
+  });
+
+  // RFC7323-5.3-d
+  scripted('§5.3: what waits for a gap is not checked again', {}, (p) => {
+    p.accept({ ts: 100 });
+    p.send('.', { seq: 4, data: 'def', ts: 150 });
+    p.expect('.', { ack: 1 });
+    p.send('.', { seq: 1, data: 'abc', ts: 200 });
+    p.expect('.', { ack: 7, tsEcr: 200 });
+    expect(p.user.received.toString()).toBe('abcdef');
   });
 
   scripted('§5.2: RST needs none', {}, (p) => {
@@ -308,6 +450,31 @@ describe('SACK, the receiver (RFC 2018)', () => {
 });
 
 describe('option parsing (RFC 9293 §3.1)', () => {
+  // MUST-5, MUST-64, MUST-68
+  scripted('options in any segment, at any place, with unknown ones between', {}, (p) => {
+    p.accept({ ts: 100 });
+    const timestamps = [8, 10, 0, 0, 0, 200, 0, 0, 0, 0];
+    p.send('.', {
+      data: 'x',
+      ts: null,
+      rawOptions: [1, 253, 5, 1, 2, 3, 1, ...timestamps, 1, 1, 0],
+    });
+    p.expect('.', { ack: 2, tsEcr: 200 });
+    expect(p.user.received.toString()).toBe('x');
+  });
+
+  // MUST-2
+  scripted('texts of every length and place have a right checksum', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.connection.setNoDelay(true);
+    for (let length = 1; length < 40; length++) {
+      p.user.write(Buffer.alloc(length, length * 7));
+      p.expect('.', { len: length });
+      p.send('.');
+    }
+    expect(p.others).toEqual([]);
+  });
+
   scripted('MUST-6: unknown options are skipped', {}, (p) => {
     p.listen();
     p.send('S', { rawOptions: [253, 6, 1, 2, 3, 4, 2, 4, 4, 0, 77, 2] });

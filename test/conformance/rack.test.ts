@@ -340,6 +340,16 @@ describe('RFC 6675, by configuration', () => {
 });
 
 describe('RFC 3042 with SACK', () => {
+  // RFC5681-3.2-f
+  scripted('a duplicate ACK that SACKs nothing lets nothing out', {}, (p) => {
+    start(p, 20);
+    take(p, 0, 10);
+    p.run(RTT);
+    sack(p, 0);
+    sack(p, 0);
+    p.expectNothing(0);
+  });
+
   scripted('what was SACKed makes room for as much new data', {}, (p) => {
     start(p, 20);
     take(p, 0, 10);

@@ -248,6 +248,14 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
     p.expect('.');
   });
 
+  // SHLD-2
+  scripted('a RST with text resets', {}, (p) => {
+    p.accept();
+    p.send('R.', { data: 'why it was reset' });
+    expect(p.user.events.at(-1)).toBe('closed ECONNRESET');
+    expect(p.user.received.length).toBe(0);
+  });
+
   scripted('received data is flushed by a reset', {}, (p) => {
     p.user.reads = false;
     p.accept();

@@ -205,6 +205,35 @@ describe('keep-alive (RFC 9293 §3.8.4)', () => {
     expect(p.user.events).toEqual(['established', 'closed ETIMEDOUT']);
   });
 
+  // MUST-28
+  scripted('MUST-28: two hours by default', {}, (p) => {
+    p.accept();
+    p.user.connection.setKeepAlive(true, 0);
+    p.expectNothing(7_199_000);
+    p.expect('.', { seq: 0 }, 2_000);
+  });
+
+  // MUST-29
+  scripted('one lost answer ends nothing', { tcp }, (p) => {
+    p.accept();
+    p.user.connection.setKeepAlive(true, 0);
+    p.expect('.', { seq: 0 }, 10_001);
+    p.expect('.', { seq: 0 }, 1_001);
+    p.send('.');
+    p.expectNothing(9_900);
+    p.expectState('ESTABLISHED');
+  });
+
+  // MUST-26
+  scripted('not while something is outstanding', { tcp: { ...tcp, keepAliveIdle: 500 } }, (p) => {
+    p.accept();
+    p.user.connection.setKeepAlive(true, 0);
+    p.user.write('x');
+    p.run(5_000);
+    for (const packet of p.inbox) expect(packet.data.toString()).toBe('x');
+    expect(p.host.counters.tcpKeepalives).toBe(0);
+  });
+
   scripted('can be switched off again', { tcp }, (p) => {
     p.accept();
     p.user.connection.setKeepAlive(true, 0);

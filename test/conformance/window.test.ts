@@ -105,7 +105,31 @@ describe('the send window (RFC 9293 §3.8.6)', () => {
   );
 });
 
-describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
+describe('a window that has shrunk', () => {
+  // SHLD-17, MUST-35
+  scripted(
+    'over what is outstanding ends no connection while the peer answers',
+    { tcp: { retransmitR2: 3 } },
+    (p) => {
+      p.accept({ win: 10_000, mss: 1_000 });
+      p.user.write(Buffer.alloc(3_000));
+      for (let i = 0; i < 3; i++) p.expect('.', { seq: 1 + 1_000 * i });
+      p.send('.', { ack: 1, win: 0 });
+      for (let i = 0; i < 12; i++) {
+        p.expect('.', { seq: 1 }, 130_000);
+        p.run(0);
+        p.inbox.length = 0;
+        p.send('.', { ack: 1, win: 0 });
+      }
+      p.expectState('ESTABLISHED');
+      p.send('.', { ack: 1, win: 10_000 });
+      p.run(200_000);
+      expect(p.inbox.length).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe('silly windows (RFC 9293 §3.8.6.2)', () => {
   scripted('sender: no crumbs for a small window until the override timer', {}, (p) => {
     p.accept({ win: 10_000, mss: 1_000 });
     p.user.write(Buffer.alloc(10_000));
@@ -263,6 +287,21 @@ describe('Nagle (RFC 9293 §3.7.4)', () => {
 });
 
 describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
+  // MUST-58, MUST-59, RFC5681-4.2-f
+  scripted('what arrives in one batch gets one ACK, sent after all of it', {}, (p) => {
+    p.accept({ mss: 1_000, sackOk: true });
+    p.together(() => {
+      for (let i = 0; i < 7; i++) p.send('.', { data: Buffer.alloc(1_000) });
+    });
+    p.expect('.', { ack: 7_001 });
+    p.together(() => {
+      p.send('.', { seq: 8_001, data: Buffer.alloc(1_000) });
+      p.send('.', { seq: 7_001, data: Buffer.alloc(1_000) });
+    });
+    p.expect('.', { ack: 9_001, sack: [] });
+    p.expectNothing(1_000);
+  });
+
   scripted(
     'MUST-40: a small segment is acknowledged within 500 ms',
     { tcp: { quickAcks: 0 } },
@@ -326,7 +365,7 @@ describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
     expect(p.user.received.toString()).toBe('abcd');
   });
 
-  scripted('MUST-58: an old duplicate is acknowledged', {}, (p) => {
+  scripted('an old duplicate is acknowledged', {}, (p) => {
     p.accept();
     p.send('.', { data: 'abc' });
     p.expect('.', { ack: 4 });
