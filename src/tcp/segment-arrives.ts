@@ -425,10 +425,13 @@ function establishedClosing(tcb: Tcb): void {
 /** SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. */
 function updateSendWindow(tcb: Tcb, segment: Segment, now: number): void {
   if (lt(segment.ack, tcb.sndUna)) return;
+  const shut = tcb.sndWnd === 0;
   if (lt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack))) {
     setSendWindow(tcb, segment, now);
   }
-  if (tcb.persisting) onAckWhilePersisting(tcb, now);
+  // Shut over what is outstanding, retransmissions were the probes.
+  const reopened = shut && tcb.sndWnd > 0 && tcb.retransmits > 0;
+  if (tcb.persisting || reopened) onProbeAnswered(tcb, now);
 }
 
 function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
@@ -442,7 +445,7 @@ function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
 }
 
 /** The peer lives (MUST-37). Once its window opens, a probe that it did not take is sent again. */
-function onAckWhilePersisting(tcb: Tcb, now: number): void {
+function onProbeAnswered(tcb: Tcb, now: number): void {
   tcb.retransmits = 0;
   tcb.waitingSince = now;
   if (tcb.sndWnd === 0) return;

@@ -93,7 +93,7 @@ describe('OPEN (RFC 9293 §3.9.1.1)', () => {
     p.inbox.length = 0;
     p.send('S.', { seq: 0, ack: 1 });
     p.expect('.', { seq: 1, ack: 1 });
-    p.expectState('ESTABLISHED');
+    expect(p.user.connection.state).toBe('ESTABLISHED');
     expect(p.user.events).toEqual(['established']);
     expect(p.host.connectionCount).toBe(2);
   });
