@@ -37,6 +37,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
     ['port', 3, 'ECONNREFUSED'],
     ['protocol', 2, 'ECONNREFUSED'],
   ] as const) {
+    // MUST-54, SHLD-26, RFC792-3-a
     scripted(`${what} unreachable in SYN_SENT is ${expected}`, {}, (p) => {
       p.connect();
       p.expect('S');
@@ -46,6 +47,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
   }
 
   for (const code of [0, 1, 5]) {
+    // SHLD-25, MUST-47
     scripted(`MUST-56: code ${code} is soft: the SYN goes on, and the end names it`, {}, (p) => {
       p.connect();
       p.expect('S');
@@ -65,6 +67,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
     [11, 0],
     [12, 0],
   ] as const) {
+    // MUST-56, SHLD-26
     scripted(`type ${type} code ${code} does not end an established connection`, {}, (p) => {
       p.accept();
       p.user.write('x');
@@ -76,6 +79,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
     });
   }
 
+  // RFC792-3-c
   scripted('RFC 5927 §4: a quoted number that is not outstanding is ignored', {}, (p) => {
     p.connect();
     p.expect('S');
@@ -94,6 +98,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
     expect(dropsOf(p.host).icmpType).toBe(1);
   });
 
+  // RFC792-3-b
   scripted('an error that quotes too little is ignored', {}, (p) => {
     for (const length of [0, 8, 20, 27]) {
       p.sendRaw(
@@ -105,6 +110,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
 });
 
 describe('path MTU discovery (RFC 1191)', () => {
+  // RFC1191-3-a, RFC1191-3-b, RFC1191-6.4-a, RFC1191-6.4-c, RFC1191-6.4-d, RFC5681-3.1-e
   scripted('"fragmentation needed" lowers the MSS and retransmits at once', {}, (p) => {
     p.accept({ mss: 1_460 });
     p.user.write(Buffer.alloc(2_920));
@@ -121,6 +127,7 @@ describe('path MTU discovery (RFC 1191)', () => {
     expect(p.tcb.cwnd).toBeGreaterThanOrEqual(14_600);
   });
 
+  // RFC1191-3-d, RFC1191-3-e
   scripted('a larger MTU, an impossible one and a forged quote change nothing', {}, (p) => {
     p.accept({ mss: 1_460 });
     p.user.write('x');
@@ -180,6 +187,7 @@ describe('path MTU discovery (RFC 1191)', () => {
     expect(p.expect('.').dontFragment).toBe(true);
   });
 
+  // RFC1191-3-d
   scripted('the smallest MTU still lets data through', {}, (p) => {
     p.accept({ mss: 1_460, ts: 1 });
     p.user.write(Buffer.alloc(100, 'q'));
@@ -287,6 +295,7 @@ describe('IPv4 input (RFC 791, RFC 1122 §3.2)', () => {
     expect(p.others.length).toBe(0);
   });
 
+  // MUST-50, MUST-53
   scripted('header options are skipped', {}, (p) => {
     const plain = writeSegment({
       srcAddr: ADDRESS_A,
@@ -353,6 +362,7 @@ describe('IPv4 input (RFC 791, RFC 1122 §3.2)', () => {
     expect(p.host.counters.ipReasmFails).toBe(400);
   });
 
+  // MUST-3
   scripted('a wrong TCP checksum is dropped and counted', {}, (p) => {
     p.listen();
     const bytes = writeSegment({

@@ -12,6 +12,7 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
     p.expect('.', { len: 128 });
   });
 
+  // MUST-4, MUST-14, MUST-16
   scripted("the peer's MSS is the limit", {}, (p) => {
     p.accept({ mss: 1_000 });
     p.user.write(Buffer.alloc(1_500));
@@ -19,6 +20,7 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
     p.expect('.', { len: 500 });
   });
 
+  // MUST-14, MUST-16, MUST-67
   scripted('our MTU is the limit', { mtu: 576 }, (p) => {
     p.listen();
     p.send('S', { mss: 9_000 });
@@ -49,6 +51,7 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
     p.expect('.', { len: 1_000 });
   });
 
+  // SHLD-5
   scripted('the configuration can lower ours', { tcp: { mss: 700 } }, (p) => {
     p.listen();
     p.send('S', { mss: 1_460 });
@@ -96,6 +99,7 @@ describe('window scale (RFC 7323 §2)', () => {
   );
 
   for (let shift = 0; shift <= 14; shift++) {
+    // RFC7323-2.2-e, RFC7323-2.3-a, RFC7323-2.3-c, RFC7323-2.3-d
     scripted(`the peer's shift of ${shift} counts for all but the SYN`, {}, (p) => {
       p.listen();
       p.send('S', { wscale: shift, win: 1_000 });
@@ -106,6 +110,7 @@ describe('window scale (RFC 7323 §2)', () => {
     });
   }
 
+  // RFC7323-2.3-f
   scripted('§2.3: a larger shift counts as 14', {}, (p) => {
     p.listen();
     p.send('S', { rawOptions: [3, 3, 200, 0] });
@@ -114,6 +119,7 @@ describe('window scale (RFC 7323 §2)', () => {
     expect(p.tcb.sndWnd).toBe(3 << 14);
   });
 
+  // RFC7323-2.2-b, RFC7323-2.2-c, RFC7323-2.3-c
   scripted('without it nobody scales', {}, (p) => {
     p.listen();
     p.send('S', { mss: 1_460 });
@@ -122,6 +128,7 @@ describe('window scale (RFC 7323 §2)', () => {
     p.expect('.', { win: 65_534 });
   });
 
+  // RFC7323-2.2-a, RFC7323-2.2-e, RFC7323-2.3-c
   scripted('our SYN offers it, an answer without it is unscaled', {}, (p) => {
     p.connect();
     p.expect('S', { wscale: 6, win: 65_535 });
@@ -136,6 +143,7 @@ describe('window scale (RFC 7323 §2)', () => {
     p.expect('S', { wscale: null });
   });
 
+  // MUST-1, REC-1, RFC7323-2.3-b, RFC7323-2.3-e
   scripted('windows up to 1 GiB', { tcp: { receiveBuffer: 1 << 30 } }, (p) => {
     p.listen();
     p.send('S', { wscale: 14, win: 65_535, mss: 1_460 });
@@ -149,6 +157,7 @@ describe('window scale (RFC 7323 §2)', () => {
 });
 
 describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
+  // RFC7323-3.2-b, RFC7323-3.2-e
   scripted('are on every segment once agreed on', {}, (p) => {
     p.listen();
     p.send('S', { ts: 100 });
@@ -160,12 +169,14 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('F.', { ts: 0 });
   });
 
+  // RFC7323-3.2-d
   scripted('are not used unless offered', {}, (p) => {
     p.accept();
     p.user.write('x');
     p.expect('.', { ts: null });
   });
 
+  // RFC7323-3.2-g, RFC7323-3.2-h
   scripted('§3.2: a segment without one is dropped', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('.', { seq: 1, data: 'x', ts: null });
@@ -278,12 +289,14 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     expect(p.user.received.toString()).toBe('abcdef');
   });
 
+  // RFC7323-5.2-d
   scripted('§5.2: RST needs none', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('R', { ts: null });
     expect(p.user.events.at(-1)).toBe('closed ECONNRESET');
   });
 
+  // RFC7323-5.3-a
   scripted('§5.3 R1: an older one is acknowledged and dropped', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('.', { seq: 1, data: 'old', ts: 99 });
@@ -294,6 +307,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     expect(p.user.received.toString()).toBe('new');
   });
 
+  // RFC7323-5.3-a
   scripted('§5.3: comparison is modulo 2^32', {}, (p) => {
     p.accept({ ts: 0x7fff_ffff });
     p.send('.', { data: 'a', ts: 0x8000_0000 | 0 });
@@ -304,6 +318,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 4, tsEcr: 5 });
   });
 
+  // RFC7323-5.5-a
   scripted('§5.5: after 24 days of silence an older one is believed', {}, (p) => {
     p.accept({ ts: 100 });
     p.run(25 * 86_400_000);
@@ -311,6 +326,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 2 });
   });
 
+  // RFC7323-4.3-a
   scripted('§4.3: a delayed ACK echoes the earliest', { tcp: { quickAcks: 0 } }, (p) => {
     p.accept({ ts: 100, mss: 1_460 });
     p.send('.', { data: 'first', ts: 200 });
@@ -318,6 +334,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 12, tsEcr: 200 }, 100);
   });
 
+  // RFC7323-4.3-b, RFC7323-4.3-c, RFC7323-5.3-c
   scripted('§4.3: out of order does not count, what fills the gap does', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('.', { seq: 11, data: 'later', ts: 300 });
@@ -326,6 +343,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 16, tsEcr: 200 });
   });
 
+  // RFC7323-5.2-e
   scripted('a reset that is not believed leaves TS.Recent alone', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('R', { seq: 2, ts: 0x7000_0000 });
@@ -336,6 +354,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 2, tsEcr: 101 });
   });
 
+  // RFC7323-5.3-c
   scripted('an ACK of what was not sent leaves TS.Recent alone', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('.', { ack: 1_000, ts: 0x7000_0000 });
@@ -351,12 +370,14 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
 });
 
 describe('SACK, the receiver (RFC 2018)', () => {
+  // RFC2018-4-b
   scripted('is permitted only when offered', {}, (p) => {
     p.listen();
     p.send('S', { mss: 1_460 });
     p.expect('S.', { sackOk: false });
   });
 
+  // RFC2018-4-a, RFC2018-4-c, RFC2018-4-e, RFC2018-4-f, RFC2018-4-g, RFC2018-8-b, MUST-64
   scripted('§4: the latest block first, three with timestamps', {}, (p) => {
     p.accept({ sackOk: true, ts: 1, mss: 1_000 });
     const block = (seq: number): void => p.send('.', { seq, data: Buffer.alloc(10) });
@@ -412,6 +433,7 @@ describe('SACK, the receiver (RFC 2018)', () => {
     p.expect('.', { ack: 81, sack: [] });
   });
 
+  // RFC2018-4-f, RFC2018-4-g
   scripted('four blocks without timestamps', {}, (p) => {
     p.accept({ sackOk: true });
     for (let i = 1; i <= 5; i++) p.send('.', { seq: 20 * i + 1, data: Buffer.alloc(10) });
@@ -427,6 +449,7 @@ describe('SACK, the receiver (RFC 2018)', () => {
     });
   });
 
+  // RFC2018-4-b
   scripted('no blocks without permission', {}, (p) => {
     p.accept();
     p.send('.', { seq: 11, data: 'x' });
@@ -475,6 +498,7 @@ describe('option parsing (RFC 9293 §3.1)', () => {
     expect(p.others).toEqual([]);
   });
 
+  // MUST-4, MUST-64, MUST-68
   scripted('MUST-6: unknown options are skipped', {}, (p) => {
     p.listen();
     p.send('S', { rawOptions: [253, 6, 1, 2, 3, 4, 2, 4, 4, 0, 77, 2] });
@@ -483,6 +507,7 @@ describe('option parsing (RFC 9293 §3.1)', () => {
     expect(p.tcb.sndMss).toBe(1_024);
   });
 
+  // MUST-4, MUST-69
   scripted('nothing counts after the end of the list', {}, (p) => {
     p.listen();
     p.send('S', { rawOptions: [0, 2, 4, 4, 2, 0, 0, 0] });

@@ -83,6 +83,7 @@ describe('RACK (RFC 8985 §6)', () => {
     expect(p.host.counters.tcpRetransSegs).toBe(0);
   });
 
+  // RFC5681-4.3-d
   scripted('§6.2: a lost retransmission is found by what was sent after it', {}, (p) => {
     start(p, 12);
     take(p, 0, 10);
@@ -224,6 +225,7 @@ describe('tail loss probes (RFC 8985 §7)', () => {
 describe('proportional rate reduction (RFC 6937 §3.1)', () => {
   const tcp = { initialWindow: 20 };
 
+  // RFC2018-5.1-a, RFC5681-4.3-b, RFC5681-4.3-c
   scripted('one loss of twenty segments: every second ACK lets one out', { tcp }, (p) => {
     start(p, 60);
     take(p, 0, 20);
@@ -246,6 +248,7 @@ describe('proportional rate reduction (RFC 6937 §3.1)', () => {
     expect(p.tcb.cwnd).toBeLessThanOrEqual(11 * MSS);
   });
 
+  // RFC5681-4.3-b
   scripted('fifteen losses: packets are conserved while nothing moves on', { tcp }, (p) => {
     start(p, 60);
     take(p, 0, 20);

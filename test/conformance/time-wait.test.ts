@@ -139,6 +139,7 @@ describe('reuse of TIME_WAIT (RFC 6191, RFC 9293 MAY-2)', () => {
     p.expectState('TIME_WAIT');
   });
 
+  // SHLD-4
   scripted('with timestamps a later one is enough', {}, (p) => {
     reachTimeWait(p, 5_000);
     p.send('S', { seq: -1_000_000, ts: 5_001 });
