@@ -22,7 +22,7 @@ const OUTPUT: Record<string, [output: string, ...options: string[]]> = {
   ssh: ['this is not a shell, but you said: uname -a\n'],
   grpc: ['hello world\n', '--import', 'tuntcp/register'],
   register: [
-    '{"state":"ESTABLISHED","congestionControl":"newreno","isSocket":true}\n',
+    '{"state":"ESTABLISHED","congestionControl":"cubic","isSocket":true}\n',
     '--import',
     'tuntcp/register',
   ],
@@ -80,9 +80,10 @@ describe('examples/', () => {
     expect(await asked('postgres', startPostgres)).toBe('10.7.0.2 42\n');
   });
 
-  it('are all run here', () => {
+  it('are all run, here or in unit/docs/examples.test.ts', () => {
     const there = readdirSync(`${PROJECT}examples`).filter((file) => file.endsWith('.mjs'));
-    const names = [...Object.keys(OUTPUT), 'redis', 'postgres'].map((name) => `${name}.mjs`);
+    const elsewhere = ['redis', 'postgres', 'congestion-control'];
+    const names = [...Object.keys(OUTPUT), ...elsewhere].map((name) => `${name}.mjs`);
     expect(names.sort()).toEqual(there.sort());
   });
 });
