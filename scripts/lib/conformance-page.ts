@@ -48,32 +48,60 @@ function bySection(entries: readonly Entry[]): Map<string, Entry[]> {
 }
 
 function summary(chapters: readonly Chapter[], entries: Map<string, Entry>): string {
-  let text = '## Summary\n\n| Document | Level | Number | With test | Exception | Open |\n';
-  text += '| - | - | -: | -: | -: | -: |\n';
-  const all = new Map<string, number[]>();
-  const count = (counts: Map<string, number[]>, level: string, outcome: Outcome): void => {
-    const numbers = counts.get(level) ?? [0, 0, 0, 0];
-    numbers[0]!++;
-    numbers[1 + ['tested', 'exception', 'open'].indexOf(outcome)]!++;
-    counts.set(level, numbers);
-  };
-  const lines = (name: string, counts: Map<string, number[]>): void => {
-    for (const [level, numbers] of [...counts].sort()) {
-      text += `| ${name} | ${level} | ${numbers.join(' | ')} |\n`;
-    }
-  };
+  const all = new Tally();
+  const rows: string[] = [];
   for (const { document, entries: own } of chapters) {
-    const counts = new Map<string, number[]>();
+    const tally = new Tally();
     for (const entry of own) {
-      const level = strength(entry.requirement.level);
-      const outcome = outcomeOf(entry, entries);
-      count(counts, level, outcome);
-      count(all, level, outcome);
+      tally.add(entry, entries);
+      all.add(entry, entries);
     }
-    lines(document.title.split(':')[0]!, counts);
+    rows.push(...tally.rows(document.title.split(':')[0]!));
   }
-  lines('All', all);
-  return text;
+  const table = [...all.rows('All'), ...rows].join('');
+  return `## Summary
+
+${all.sentence('MUST')} ${all.sentence('SHOULD')}
+
+| Document | Level | Number | With test | Exception | Open |
+| - | - | -: | -: | -: | -: |
+${table}`;
+}
+
+const STRENGTHS = ['MUST', 'SHOULD', 'MAY'];
+const OUTCOMES: readonly Outcome[] = ['tested', 'exception', 'open'];
+
+/** Counts requirements by level and outcome. */
+class Tally {
+  readonly #counts = new Map<string, number>();
+
+  add(entry: Entry, entries: Map<string, Entry>): void {
+    const key = `${strength(entry.requirement.level)} ${outcomeOf(entry, entries)}`;
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+  }
+
+  rows(name: string): string[] {
+    return STRENGTHS.filter((level) => this.#total(level) > 0).map((level) => {
+      const counts = [
+        this.#total(level),
+        ...OUTCOMES.map((outcome) => this.#count(level, outcome)),
+      ];
+      return `| ${name} | ${level} | ${counts.join(' | ')} |\n`;
+    });
+  }
+
+  sentence(level: string): string {
+    const [tested, exception] = [this.#count(level, 'tested'), this.#count(level, 'exception')];
+    return `Of ${this.#total(level)} ${level}s, ${tested} are shown by tests and ${exception} have an exception.`;
+  }
+
+  #total(level: string): number {
+    return OUTCOMES.reduce((sum, outcome) => sum + this.#count(level, outcome), 0);
+  }
+
+  #count(level: string, outcome: Outcome): number {
+    return this.#counts.get(`${level} ${outcome}`) ?? 0;
+  }
 }
 
 /** MUST NOT counts as MUST, SHOULD NOT as SHOULD. */

@@ -61,7 +61,7 @@ export function joinMatrix(root: string): Matrix {
     document,
     entries: document.requirements.map((requirement) => ({
       requirement,
-      places: placed.get(requirement.id) ?? cited.get(clauseId(document, requirement)) ?? [],
+      places: placesOf(document, requirement, placed, cited),
       tests: shown.get(requirement.id) ?? [],
     })),
   }));
@@ -110,6 +110,17 @@ function citations(src: readonly Source[]): Map<string, string[]> {
   const cited = new Map<string, string[]>();
   for (const tag of src.flatMap(clausesOf)) add(cited, tag.id, placeOf(tag));
   return cited;
+}
+
+/** Where it has a tag, or else, if it is met, where its clause is cited. */
+function placesOf(
+  document: Document,
+  requirement: Requirement,
+  placed: Map<string, string[]>,
+  cited: Map<string, string[]>,
+): string[] {
+  const clauses = requirement.exception === '' ? cited.get(clauseId(document, requirement)) : [];
+  return placed.get(requirement.id) ?? clauses ?? [];
 }
 
 /** `RFC6298-5.4` for a requirement of that clause, whatever letter its own id has. */

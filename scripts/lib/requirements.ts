@@ -7,6 +7,9 @@ export const REQUIREMENTS_DIR = 'test/conformance/requirements';
 const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY'] as const;
 export type Level = (typeof LEVELS)[number];
 
+/** The RFC that comes first. */
+const MAIN = '9293';
+
 const COLUMNS = 'id,level,statement,as,exception';
 
 /** A numbered requirement of an RFC. */
@@ -33,12 +36,14 @@ export interface Document {
 }
 
 /**
- * The documents in `directory`, in the order of their file names. A file is CSV with the columns of
+ * The documents at `root`: RFC 9293, then the others in the order of their file names. A file is CSV with the columns of
  * {@link COLUMNS}; a line `#` gives the title of the document, `##` the heading of a section.
  * @throws Error that names file and line of what cannot be read
  */
 export function readRequirements(root: string): Document[] {
-  return listFiles(root, REQUIREMENTS_DIR, /\.csv$/).map((file) => readDocument(root, file));
+  return listFiles(root, REQUIREMENTS_DIR, /\.csv$/)
+    .map((file) => readDocument(root, file))
+    .sort((a, b) => Number(b.rfc === MAIN) - Number(a.rfc === MAIN));
 }
 
 function readDocument(root: string, file: string): Document {

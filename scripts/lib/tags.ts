@@ -12,7 +12,9 @@ export interface Tag {
 }
 
 const ID = /\b(?:(?:MUST|SHLD|MAY|REC)-\d+|RFC\d{3,4}-\d+(?:\.\d+)*(?:-[a-z]+)?)\b/g;
-const CLAUSES = /RFC (\d{3,4}),? (§\d+(?:\.\d+)*(?:(?:, | and | to )§?\d+(?:\.\d+)+)*)/g;
+/** `RFC 6298 §5.4`, `RFC 9293 §3.6.1, §3.10.7.4`; a line of a comment may end within. */
+const CLAUSES =
+  /RFC (\d{3,4}),?\s(?:\s*(?:\*|\/\/)\s)?(§\d+(?:\.\d+)*(?:(?:, | and | to )§?\d+(?:\.\d+)+)*)/g;
 const TESTS = new Set(['scripted', 'conversation', 'test', 'it']);
 
 /** Every id in `source`, with the declaration or test that it stands in or before. */

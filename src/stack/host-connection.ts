@@ -94,6 +94,7 @@ export class HostConnection implements Connection {
     this.tcb.tos = tos;
   }
 
+  /** RFC 9293 MUST-21. */
   setUserTimeout(ms: number): void {
     this.tcb.userTimeout = ms > 0 ? ms : this.tcb.host.config.userTimeout;
   }

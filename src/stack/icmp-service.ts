@@ -155,7 +155,7 @@ export class IcmpService {
       : Drop.ICMP_UNQUOTED;
   }
 
-  /** The header and the first 8 bytes of a segment are quoted at least (RFC 792). */
+  /** The header and the first 8 bytes of a segment are quoted at least (RFC792-3-a, RFC792-3-b). */
   #readQuoted(bytes: Uint8Array, view: DataView, offset: number, length: number): boolean {
     if (length < IPV4_HEADER_BYTES + ICMP_HEADER_BYTES) return false;
     const headerLength = (bytes[offset]! & 15) << 2;

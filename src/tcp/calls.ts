@@ -133,7 +133,8 @@ export function abort(tcb: Tcb, now: number): void {
 
 /**
  * The user lets go of the connection, as by close(2): FIN after everything written, and nobody reads
- * any more. Octets that were not read are lost, which the peer is told by RST (§3.6.1, SHLD-3).
+ * any more (MAY-1). Octets that were not read are lost, which the peer is told by RST (§3.6.1,
+ * SHLD-3).
  */
 export function release(tcb: Tcb, now: number): void {
   if (tcb.orphaned) return;
@@ -149,7 +150,10 @@ export function release(tcb: Tcb, now: number): void {
   tcb.host.markDirty(tcb);
 }
 
-/** Keep-alive on or off for this connection (RFC 9293 §3.8.4, MUST-24). `idle` in ms; 0: unchanged. */
+/**
+ * Keep-alive on or off for this connection (RFC 9293 §3.8.4, MUST-24, MUST-27). `idle` in ms; 0:
+ * unchanged.
+ */
 export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): void {
   tcb.keepAlive = on;
   if (idle > 0) tcb.keepAliveIdle = idle;
@@ -170,9 +174,9 @@ export function setCongestionControl(tcb: Tcb, name: string, now: number): void 
 }
 
 /**
- * An ICMP error that quotes a segment of this connection (RFC 9293 §3.9.2.2). Hard errors end a
- * connection that is being opened; later they are soft as well, because anyone can forge them
- * (RFC 5461 §4, RFC 5927 §5). The quoted number must be outstanding (RFC 5927 §4).
+ * An ICMP error that quotes a segment of this connection (RFC 9293 §3.9.2.2, SHLD-25, SHLD-26).
+ * Hard errors end a connection that is being opened; later they are soft as well, because anyone
+ * can forge them (RFC 5461 §4, RFC 5927 §5). The quoted number must be outstanding (RFC 5927 §4).
  */
 export function icmpError(
   tcb: Tcb,
@@ -206,6 +210,7 @@ export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number, now: numbe
   return true;
 }
 
+/** RFC 5927 §4, RFC792-3-c. */
 function isOutstanding(tcb: Tcb, sequence: Seq): boolean {
   const ahead = diff(sequence, tcb.sndUna);
   return ahead >= 0 && ahead < tcb.flight;

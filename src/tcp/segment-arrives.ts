@@ -165,14 +165,19 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   return arrivesFromSixth(tcb, segment, now);
 }
 
-/** RFC 7323 §5.3 R3, for segments that have passed all checks: forged ones must not set it. */
+/**
+ * RFC 7323 §4.3 and §5.3 R3, for segments that have passed all checks: forged ones must not set it.
+ */
 function noteTimestamp(tcb: Tcb, segment: Segment, now: number): void {
   if (!tcb.timestampsOk || !leq(segment.seq, tcb.lastAckSent)) return;
   tcb.tsRecent = segment.tsVal;
   tcb.tsRecentAt = now;
 }
 
-/** PAWS (RFC 7323 §5.3 R1) and the rule that timestamps once agreed on are always there (§3.2). */
+/**
+ * PAWS (RFC 7323 §5.3 R1); timestamps once agreed on are always there (RFC7323-3.2-g,
+ * RFC7323-3.2-h).
+ */
 function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((segment.options & OPT_TIMESTAMPS) === 0) return Drop.TCP_PAWS;
   if (((segment.tsVal - tcb.tsRecent) | 0) >= 0) return Drop.NONE;
@@ -218,7 +223,10 @@ function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
   return Drop.TCP_UNACCEPTABLE_SEQ;
 }
 
-/** §3.10.7.4, second: only the exact number resets, others in the window are challenged. */
+/**
+ * §3.10.7.4, second: only the exact number resets, others in the window are challenged. Text that
+ * comes with it means nothing (SHLD-2).
+ */
 function arrivesReset(tcb: Tcb, segment: Segment, now: number): Drop {
   if (segment.seq !== tcb.rcvNxt) {
     return challenge(tcb, 'a RST that is not exactly next: RFC 5961 §3.2', now);
@@ -343,7 +351,10 @@ function resetUnreadable(tcb: Tcb, now: number): Drop {
   return Drop.NONE;
 }
 
-/** Sixth, in line as RFC 6093 has it: the pointer marks a place, the octets are ordinary text. */
+/**
+ * Sixth, in line as RFC 6093 has it (RFC6093-3.2-a): the pointer marks a place, the octets are
+ * ordinary text. The user hears of each place that is further on (MUST-30, MUST-32, MUST-66).
+ */
 function arrivesUrgent(tcb: Tcb, segment: Segment): void {
   if ((segment.flags & URG) === 0) return;
   const pointer = add(segment.seq, segment.urg);

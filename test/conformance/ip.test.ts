@@ -16,7 +16,9 @@ function icmp(type: number, code: number, rest: number, body: Uint8Array): Uint8
   return message;
 }
 
-/** An ICMP error about a segment of the host with this (relative) sequence number, of so many bytes. */
+/**
+ * An ICMP error about a segment of the host with this (relative) sequence number, of so many bytes.
+ */
 function error(p: Peer, type: number, code: number, seq: number, rest = 0, bytes = 40): void {
   const quoted = writeSegment({
     srcAddr: ADDRESS_B,

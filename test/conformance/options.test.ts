@@ -377,7 +377,7 @@ describe('SACK, the receiver (RFC 2018)', () => {
     p.expect('S.', { sackOk: false });
   });
 
-  // RFC2018-4-a, RFC2018-4-c, RFC2018-4-e, RFC2018-4-f, RFC2018-4-g, RFC2018-8-b, MUST-64
+  // RFC2018-4-a, RFC2018-4-c, RFC2018-4-e, RFC2018-4-f, RFC2018-4-g, RFC2018-8-b
   scripted('§4: the latest block first, three with timestamps', {}, (p) => {
     p.accept({ sackOk: true, ts: 1, mss: 1_000 });
     const block = (seq: number): void => p.send('.', { seq, data: Buffer.alloc(10) });
