@@ -123,7 +123,7 @@ describe('retransmission timeout (RFC 6298)', () => {
     p.run(150);
     p.send('.', { ack: 101 });
     p.expectNothing(199);
-    p.expect('.', { seq: 101 }, 400);
+    p.expect('.', { seq: 101 }, 25);
   });
 
   // RFC6298-5.7

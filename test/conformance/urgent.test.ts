@@ -14,11 +14,13 @@ describe('urgent data in (RFC 9293 §3.8.5, RFC 6093)', () => {
     p.user.reads = false;
     noteUrgent(p);
     p.accept();
-    p.send('U.', { data: 'abc', urg: 3 });
-    expect(p.user.events).toEqual(['established', 'urgent 3']);
-    p.send('U.', { data: 'def', urg: 0 });
-    p.send('U.', { data: 'ghi', urg: 2 });
-    expect(p.user.events).toEqual(['established', 'urgent 3', 'urgent 8']);
+    p.send('U.', { data: 'abc', urg: 10 });
+    expect(p.user.events).toEqual(['established', 'urgent 10']);
+    p.send('U.', { data: 'def', urg: 7 });
+    p.send('U.', { data: 'ghi', urg: 0 });
+    expect(p.user.events).toEqual(['established', 'urgent 10']);
+    p.send('U.', { data: 'jkl', urg: 3 });
+    expect(p.user.events).toEqual(['established', 'urgent 10', 'urgent 12']);
   });
 
   // MUST-33
@@ -35,6 +37,7 @@ describe('urgent data in (RFC 9293 §3.8.5, RFC 6093)', () => {
     expect(p.user.connection.urgentLength).toBe(0);
   });
 
+  // MUST-32
   scripted('what was read long ago hides nothing that is new', {}, (p) => {
     noteUrgent(p);
     p.accept();
@@ -69,6 +72,7 @@ describe('urgent data out (RFC 9293 §3.8.5)', () => {
     p.user.connection.write(Buffer.alloc(100_000), 0, true);
     p.run(0);
     const packets = p.inbox.splice(0);
+    expect(packets.reduce((sum, { data }) => sum + data.length, 0)).toBe(100_000);
     const end = 100_001;
     for (const packet of packets) {
       const ahead = end - (packet.rawSeq - p.hostIss);

@@ -54,7 +54,7 @@ describe('the send window (RFC 9293 §3.8.6)', () => {
     p.expectState('FIN_WAIT_2');
   });
 
-  // SHLD-16, MAY-7
+  // SHLD-15, SHLD-16, MAY-7, RFC7323-2.4-d
   scripted('MUST-34: a window that shrinks below what is outstanding', {}, (p) => {
     p.accept({ win: 10_000, mss: 1_000 });
     p.user.write(Buffer.alloc(5_000, 'x'));
@@ -158,7 +158,7 @@ describe('silly windows (RFC 9293 §3.8.6.2)', () => {
     p.expectNothing(100);
   });
 
-  // MUST-39, MAY-8
+  // MAY-8
   scripted(
     'receiver: the window closes, and reopens in a step',
     { tcp: { receiveBuffer: 8_192 } },
@@ -180,6 +180,21 @@ describe('silly windows (RFC 9293 §3.8.6.2)', () => {
       p.send('.', { seq: 8_193, data: 'more' });
       p.user.read();
       expect(p.user.received.length).toBe(8_196);
+    },
+  );
+
+  // MUST-39
+  scripted(
+    'receiver: the right edge moves in steps of a segment, however small the reads',
+    { tcp: { receiveBuffer: 8_192 } },
+    (p) => {
+      p.accept({ mss: 1_460 });
+      for (let taken = 100; taken <= 1_400; taken += 100) {
+        p.send('.', { data: Buffer.alloc(100) });
+        p.expect('.', { win: 8_192 - taken });
+      }
+      p.send('.', { data: Buffer.alloc(100) });
+      p.expect('.', { win: 8_192 });
     },
   );
 
@@ -205,6 +220,21 @@ describe('silly windows (RFC 9293 §3.8.6.2)', () => {
   );
 
   // RFC7323-2.4-b, RFC7323-2.4-c
+  // SHLD-14, RFC7323-2.4-b, RFC7323-2.4-c
+  scripted('the right edge does not move left by rounding to the scale', {}, (p) => {
+    p.user.reads = false;
+    p.accept({ wscale: 2, win: 65_535 });
+    let edge = 0;
+    for (let i = 1; i < 100; i++) {
+      p.send('.', { data: Buffer.alloc(i % 11) });
+      if (i % 11 === 0) continue;
+      const packet = p.expect('.', {}, 100);
+      const now = packet.rawAck - p.iss + (packet.win << 6);
+      expect(now).toBeGreaterThanOrEqual(edge);
+      edge = now;
+    }
+  });
+
   conversation(
     'SHLD-14: the right edge never moves left for a slow reader',
     {
