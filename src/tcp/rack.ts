@@ -1,4 +1,4 @@
-import { geq, gt, lt, type Seq } from '../base/seq.js';
+import { geq, gt, leq, lt, type Seq } from '../base/seq.js';
 import { OPT_TIMESTAMPS, type Segment } from '../wire/segment.js';
 import { noteLost } from './congestion-window.js';
 import type { RateSample } from './delivery-rate.js';
@@ -32,10 +32,14 @@ export function noteArrival(
   const sentAt = sent.sentAt(row);
   const rtt = now - sentAt;
   if ((sent.flags(row) & Sent.RETRANSMITTED) !== 0) {
-    if (echoesBefore(tcb, segment, sentAt) || rtt < tcb.minRtt) return;
-  } else if (lt(end, tcb.fack)) {
-    tcb.reorderings++;
-    tcb.host.counters.tcpSackReorders++;
+    // The echo in a SACK is that of what came last in order: RFC 7323 §4.3.
+    if (leq(end, segment.ack) && echoesBefore(tcb, segment, sentAt)) {
+      noteReordering(tcb, end);
+      return;
+    }
+    if (rtt < tcb.minRtt) return;
+  } else {
+    noteReordering(tcb, end);
   }
   if (sentAt >= sample.rackSentAt) {
     sample.rackSentAt = sentAt;
@@ -45,6 +49,13 @@ export function noteArrival(
     tcb.rackSentAt = sentAt;
     tcb.rackEnd = end;
   }
+}
+
+/** An original has arrived; if later ones came before, the network reorders (§6.2 step 3). */
+function noteReordering(tcb: Tcb, end: Seq): void {
+  if (!lt(end, tcb.fack)) return;
+  tcb.reorderings++;
+  tcb.host.counters.tcpSackReorders++;
 }
 
 /** The ACK echoes a timestamp from before `sentAt`, so it is not for what was sent then. */

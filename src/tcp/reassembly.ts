@@ -93,7 +93,10 @@ export class Reassembly {
       const left = this.#rangeLeft(i);
       if (hasBlock(segment, first, count, left)) continue;
       segment.sack[count * 2] = left;
-      segment.sack[count * 2 + 1] = this.#rangeRight(i);
+      const right = this.#rangeRight(i);
+      // A FIN takes up a number, and came with what stands before it.
+      const withFin = this.hasFin && add(right, 1) === this.finSeq;
+      segment.sack[count * 2 + 1] = withFin ? this.finSeq : right;
       count++;
     }
     return count;

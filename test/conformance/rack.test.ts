@@ -6,6 +6,9 @@ const MSS = 1_000;
 /** Round trip of the handshake, and so SRTT and RACK.min_RTT. ms. */
 const RTT = 100;
 
+/** Of a peer with timestamps whose segments carry MSS octets all the same. */
+const TIMESTAMPS: Fields = { ts: 1, mss: MSS + 12 };
+
 /** A connection with SACK and NewReno whose first round-trip sample is RTT, and `segments` full ones to send. */
 function start(p: Peer, segments: number, syn: Fields = {}): void {
   p.listen();
@@ -70,6 +73,19 @@ describe('RACK (RFC 8985 §6)', () => {
     take(p, 5, 5);
     p.expectNothing(RTT / 4 - 1);
     p.expect('.', { seq: at(2) }, 5);
+  });
+
+  scripted('§6.2 step 3: reordering is seen also where a retransmission was in vain', {}, (p) => {
+    start(p, 5, TIMESTAMPS);
+    take(p, 0, 5);
+    const echo = p.lastTsVal;
+    p.run(RTT);
+    p.send('.', { ack: at(0), sack: [[at(1), at(4)]], ts: [2, echo] });
+    p.expect('.', { seq: at(0), len: MSS });
+    p.run(5);
+    // For the original: the echo is from before the retransmission.
+    p.send('.', { ack: at(4), ts: [3, echo] });
+    expect(p.tcb.reorderings).toBe(1);
   });
 
   scripted('a late segment within the window is not retransmitted', {}, (p) => {
@@ -174,6 +190,18 @@ describe('tail loss probes (RFC 8985 §7)', () => {
     sack(p, 6, [9, 10]);
     p.expect('.', { seq: at(6) });
     expect(p.tcb.recovery).toBe(1);
+    expect(p.host.counters.tcpTimeouts).toBe(0);
+  });
+
+  scripted('§7.4.1: so it does with timestamps, whose echo in a SACK is older', {}, (p) => {
+    start(p, 10, TIMESTAMPS);
+    take(p, 0, 10);
+    const echo = p.lastTsVal;
+    p.expect('.', { seq: at(9) }, 2 * RTT + 2);
+    p.run(RTT);
+    // RFC 7323 §4.3: a segment behind a hole does not change what the peer echoes.
+    p.send('.', { ack: at(6), sack: [[at(9), at(10)]], ts: [2, echo] });
+    p.expect('.', { seq: at(6) });
     expect(p.host.counters.tcpTimeouts).toBe(0);
   });
 
@@ -361,5 +389,13 @@ describe('RFC 3042 with SACK', () => {
     take(p, 10, 1);
     sack(p, 0, [1, 3]);
     take(p, 11, 1);
+  });
+});
+
+describe('RFC 2018 §3', () => {
+  scripted('a block covers the FIN that came with its last octets', {}, (p) => {
+    start(p, 0);
+    p.send('F.', { seq: at(1), data: 'x'.repeat(MSS) });
+    p.expect('.', { ack: at(0), sack: [[at(1), at(2) + 1]] });
   });
 });

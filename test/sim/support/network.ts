@@ -7,7 +7,9 @@ import { memoryPair } from '../../../src/link/memory.js';
 import { VirtualRuntime } from '../../../src/runtime/virtual.js';
 import { Host } from '../../../src/stack/host.js';
 import { Recorder } from '../../../src/stack/recorder.js';
+import { joinTraces } from '../../../src/stack/traces.js';
 import type { TcpConfig } from '../../../src/tcp/config.js';
+import type { Trace } from '../../../src/tcp/trace.js';
 import { DeliveryWatch } from './delivery-watch.js';
 import { Router } from './router.js';
 
@@ -57,7 +59,7 @@ export class Network {
   }
 
   /** A host with `address` (as `10.0.0.1/24`) at the end of a cable. */
-  station(link: Link, address: string, tcp: Partial<TcpConfig> = {}): Station {
+  station(link: Link, address: string, tcp: Partial<TcpConfig> = {}, trace?: Trace): Station {
     const { runtime } = this;
     const { capture, record } = this.#options;
     const recorder = record === true ? new Recorder({ segments: 64 }) : null;
@@ -67,7 +69,7 @@ export class Network {
       link: capture === undefined ? link : captureLink(link, capture, { runtime, epoch: 0 }),
       address,
       tcp: { ...this.#options.tcp, ...tcp },
-      trace: watch,
+      trace: trace === undefined ? watch : joinTraces([watch, trace]),
     });
     const station = { host, address: address.split('/')[0]!, watch, recorder };
     this.stations.push(station);

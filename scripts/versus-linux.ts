@@ -1,0 +1,149 @@
+import * as os from 'node:os';
+import { parseArgs } from 'node:util';
+import { isInOwnNamespace, runInOwnNamespace } from './lib/own-namespace.js';
+import { chosenCells, grid, quickGrid } from './versus/cells.js';
+import { measureFairness, printFairness } from './versus/fairness.js';
+import { measureGrid, printGrid } from './versus/goodput.js';
+import { compilePeer } from './versus/peer.js';
+import { progress } from './versus/progress.js';
+import { Bench } from './versus/trial.js';
+
+const HELP = `Usage: scripts/versus-linux [--quick] [--cells LIST] [--rate LIST] [--seconds N] [--runs N]
+                            [--linux NAME] [--ours NAME] [--tcp JSON] [--fairness] [--anyway] [--json]
+
+Compares our TCP with Linux's over bad networks. Two kernels, each in a network namespace with a TUN
+device, and stacks of ours meet in this process at one and the same link with faults: Linux sends to
+Linux, we send to Linux, Linux sends to us, in turn, each time for so many seconds from the end of
+the handshake on and with the same losses. Prints for each cell the goodput of ours divided by
+Linux's, for sending and for receiving: the median of the runs, the lowest and highest, and a
+verdict, by the interval in which the true ratio lies with a confidence of 90 %; 0.99 passes as 1.
+
+Cells are named as 50ms-1%-burst-reorder: the round trip, the loss in both directions (at random or in
+bursts of 4), and whether 1 % of the packets come late (by an eighth of the round trip, 10 ms at
+most). In front of the path is a drop-tail queue of rate x round trip + 48 kB. Linux may use buffers
+of 64 MiB, ours have 16 MiB.
+
+      --quick        9 cells, 3 runs of 3 s
+      --cells LIST   only cells with these parts: 10ms-1%,burst,200ms-0%
+      --rate LIST    in Mbit/s, default 100; a rate with which this process cannot keep up is left out
+      --seconds N    of each transfer, default 5; with --fairness 15, after 5 s that do not count
+      --runs N       default 4
+      --linux NAME   congestion control of Linux, default cubic
+      --ours NAME    and of ours, default the same
+      --tcp JSON     further settings of ours, as docs/configuration.md has them
+      --fairness     instead lets two flows share 100 Mbit/s, a queue of one product of rate and
+                     round trip (20 and 50 ms): ours and Linux's, two of ours, two of Linux's; prints
+                     Jain's index, which is 1 when both get the same
+      --anyway       measure also where this process does not keep up, and count runs in which it was late
+      --json         print one JSON object instead
+  -h, --help         print this and exit
+
+Needs root, or user namespaces, and a C compiler. Exit status: 0 measured, 1 some or all of it
+failed, 2 wrong usage.`;
+
+/** Names that Linux has for what we have under another. */
+const OUR_NAME: Readonly<Record<string, string>> = { reno: 'newreno' };
+const BUFFER_BYTES = 16 * 1024 * 1024;
+const QUICK = { seconds: 3, runs: 3 };
+const USUAL = { seconds: 5, runs: 4 };
+const FAIRNESS = { seconds: 15, runs: 4 };
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      cells: { type: 'string' },
+      rate: { type: 'string', default: '100' },
+      seconds: { type: 'string' },
+      runs: { type: 'string' },
+      linux: { type: 'string', default: 'cubic' },
+      ours: { type: 'string' },
+      tcp: { type: 'string', default: '{}' },
+      fairness: { type: 'boolean', default: false },
+      anyway: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const usual = values.quick ? QUICK : values.fairness ? FAIRNESS : USUAL;
+  const seconds = positive('--seconds', values.seconds ?? String(usual.seconds));
+  const runs = Math.ceil(positive('--runs', values.runs ?? String(usual.runs)));
+  const rates = values.rate.split(',').map((rate) => positive('--rate', rate) * 1e6);
+  const whole = values.quick ? quickGrid() : grid();
+  const cells = values.cells === undefined ? whole : chosenCells(values.cells);
+  const { linux, anyway, ours = OUR_NAME[linux] ?? linux } = values;
+  const tcp = { congestionControl: ours, ...buffers(), ...parseTcp(values.tcp) };
+  if (!isInOwnNamespace()) return runInOwnNamespace(__filename, process.argv.slice(2));
+
+  const bench = await Bench.start({ program: compilePeer(), linux, tcp });
+  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
+  try {
+    await bench.checkLinux();
+    const setup = { ...machine(), linux, ours: tcp.congestionControl, seconds, runs };
+    if (!values.json) {
+      console.log(`${setup.cpu}, Linux ${setup.kernel} with ${linux}, Node ${setup.node}`);
+      console.log(`ours with ${setup.ours}, ${runs} runs of ${seconds} s\n`);
+    }
+    if (values.fairness) {
+      const figures = await measureFairness(bench, { seconds, runs });
+      progress('');
+      if (values.json) console.log(JSON.stringify({ ...setup, ...figures }));
+      else printFairness(figures);
+      return figures.failures.length === 0 ? 0 : 1;
+    } else {
+      const figures = await measureGrid(bench, { cells, rates, seconds, runs, anyway });
+      progress('');
+      if (values.json) console.log(JSON.stringify({ ...setup, ...figures }));
+      else printGrid(figures);
+      return figures.failures.length === 0 ? 0 : 1;
+    }
+  } finally {
+    bench.close();
+  }
+}
+
+function buffers(): { sendBuffer: number; receiveBuffer: number } {
+  return { sendBuffer: BUFFER_BYTES, receiveBuffer: BUFFER_BYTES };
+}
+
+function parseTcp(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {}
+  throw usage(`--tcp takes a JSON object, not '${text}'`);
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw usage(`${name} takes a number above 0, not '${text}'`);
+}
+
+function usage(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ERR_PARSE_ARGS_VALUE' });
+}
+
+function machine(): { cpu: string; kernel: string; node: string } {
+  const cpus = os.cpus();
+  return {
+    cpu: `${cpus.length} x ${cpus[0]?.model ?? 'unknown'}`,
+    kernel: os.release(),
+    node: process.version,
+  };
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    progress('');
+    console.error(`scripts/versus-linux: ${error?.message ?? error}`);
+    process.exitCode = String(error?.code).startsWith('ERR_PARSE_ARGS') ? 2 : 1;
+  },
+);
