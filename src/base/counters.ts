@@ -82,6 +82,9 @@ export class Counters {
   tcpInCeSegs = 0;
   /** Times a window was lowered because the peer echoed a mark (RFC 3168 §6.1.2). */
   tcpEcnReductions = 0;
+  /** Probes for a larger path MTU that have arrived, and that were lost (RFC 4821). */
+  tcpMtupSuccess = 0;
+  tcpMtupFail = 0;
   /** ACKs sent by the delayed-ACK timer. */
   tcpDelayedAcks = 0;
   /** Keep-alive probes sent. */

@@ -97,6 +97,7 @@ function connectionWords(info: ConnectionInfo): string[] {
     `rto:${decimal(info.rto)}`,
     info.srtt !== null && `rtt:${decimal(info.srtt)}/${decimal(info.rttvar ?? 0)}`,
     `mss:${info.sndMss}`,
+    `pmtu:${info.pathMtu}`,
     // As the kernel counts it, in segments.
     `cwnd:${Math.round(info.cwnd / info.sndMss)}`,
     info.ssthresh < 0x7fffffff && `ssthresh:${Math.round(info.ssthresh / info.sndMss)}`,
@@ -126,6 +127,8 @@ function connectionWords(info: ConnectionInfo): string[] {
     info.minRtt !== null && `minrtt:${decimal(info.minRtt)}`,
     info.recovery !== 'open' && `recovery:${info.recovery}`,
     info.outOfOrder > 0 && `ooo_bytes:${info.outOfOrder}`,
+    `rcv_space:${info.receiveSpace}`,
+    `rcv_ssthresh:${info.receiveBufferSize}`,
     `rcv_wnd:${info.rcvWnd}`,
     `snd_wnd:${info.sndWnd}`,
     info.noDelay && 'nodelay',

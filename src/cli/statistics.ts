@@ -63,6 +63,8 @@ const EXTENSIONS: Readonly<Partial<Record<CounterName, string>>> = {
   tcpSackDiscards: 'SACK blocks that cannot be true',
   tcpSackReneging: 'peers that discarded what they had SACKed',
   tcpWqueueTooBig: 'SACK blocks refused because they cut too finely',
+  tcpMtupSuccess: 'probes for a larger path MTU arrived',
+  tcpMtupFail: 'probes for a larger path MTU lost',
   tcpInCeSegs: 'segments received with congestion marks',
   tcpEcnReductions: 'windows lowered by congestion marks',
   tcpDelayedAcks: 'delayed acks sent',

@@ -142,6 +142,13 @@ export interface ConnectionInfo {
   rcvWnd: number;
   /** Largest payload of a segment that we send, options deducted. */
   sndMss: number;
+  /** Largest packet that the path takes, as far as is known (RFC 1191). */
+  pathMtu: number;
+  /** Most that the buffers hold at present; they grow. */
+  sendBufferSize: number;
+  receiveBufferSize: number;
+  /** Most bytes that the user has read in a round trip, by which the receive buffer grows. */
+  receiveSpace: number;
   /** Shifts agreed on; both 0 when the peer does not scale. */
   sndWindowScale: number;
   rcvWindowScale: number;

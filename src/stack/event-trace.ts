@@ -15,6 +15,8 @@ import { ACK, type Segment, SYN, segmentsOnWire } from '../wire/segment.js';
 import type { EventConnection, EventSegment, TraceEvent, TraceEventType } from './trace-event.js';
 
 /** ssthresh before anything has set it. */
+/** IPv4 and TCP header without options. */
+const HEADER_BYTES = 40;
 const NO_THRESHOLD = 0x7fffffff;
 
 export interface EventTraceOptions {
@@ -120,6 +122,13 @@ export class EventTrace implements Trace {
       ssthresh: thresholdOrNull(connection.ssthresh),
       why,
     });
+  }
+
+  pathMtu(connection: TracedTcb, before: number, why: string, now: number): void {
+    if (!this.#wants('mtu')) return;
+    const mtu = connection.pathMss + HEADER_BYTES;
+    const event = { type: 'mtu', before: before + HEADER_BYTES, mtu, why } as const;
+    this.#onEvent({ ...common(connection, now), ...event });
   }
 
   challenge(connection: TracedTcb, answered: boolean, why: string, now: number): void {

@@ -29,8 +29,8 @@ const ERRORS_PER_SECOND = 100;
 /** The smallest path MTU that we believe in (RFC 1191 §3). */
 const MIN_PATH_MTU = 68;
 
-/** RFC 1191 §7.1 (RFC1191-3-c): sizes that networks have, for routers that do not say theirs. */
-const PLATEAUS = [32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, 68];
+/** MTUs of the links that there are, RFC 1191 §7.1 (RFC1191-3-c). */
+const PLATEAUS = [32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, MIN_PATH_MTU];
 
 /** What an ICMP error means to the connection whose segment it quotes (RFC 9293 §3.9.2.2). */
 export interface QuotedInput {
@@ -142,8 +142,10 @@ export class IcmpService {
     if (!this.#readQuoted(bytes, view, bodyOffset, bodyLength)) return Drop.ICMP_UNQUOTED;
     const quoted = this.#quoted;
     if (type === ICMP_UNREACHABLE && code === FRAG_NEEDED) {
-      const mtu = rest & 0xffff || plateauBelow(view.getUint16(bodyOffset + 2));
-      if (mtu < MIN_PATH_MTU || !this.tcp.fragmentationNeeded(quoted, mtu, now)) {
+      const length = view.getUint16(bodyOffset + 2);
+      const mtu = (rest & 0xffff) === 0 ? plateauBelow(length) : rest & 0xffff;
+      // A packet that the next hop would have taken was not refused (RFC 5927 §7.1).
+      if (mtu < MIN_PATH_MTU || mtu >= length || !this.tcp.fragmentationNeeded(quoted, mtu, now)) {
         return Drop.ICMP_UNQUOTED;
       }
       return Drop.NONE;
@@ -175,9 +177,10 @@ export class IcmpService {
   }
 }
 
-/** The MTU to try after a datagram of `length` bytes was too big; 0 when there is none. */
+/** RFC 1191 §7: a router of before 1990 does not say how much its next hop takes. */
 function plateauBelow(length: number): number {
-  return PLATEAUS.find((mtu) => mtu < length) ?? 0;
+  for (const plateau of PLATEAUS) if (plateau < length) return plateau;
+  return 0;
 }
 
 function failureOf(type: number, code: number): Failure {

@@ -44,7 +44,7 @@ export class IpOutput {
       segment.tos,
       total,
       this.#nextId(),
-      IPV4_DONT_FRAGMENT,
+      segment.mayFragment ? 0 : IPV4_DONT_FRAGMENT,
       segment.ttl,
       PROTOCOL_TCP,
       segment.srcAddr,

@@ -54,6 +54,8 @@ const COUNTERS: Readonly<
   tcpSackDiscards: ['tcp_sack_blocks_discarded', 'SACK blocks ignored: they cannot be true.'],
   tcpSackReneging: ['tcp_sack_reneging', 'Peers that discarded what they had SACKed.'],
   tcpWqueueTooBig: ['tcp_sack_blocks_refused', 'SACK blocks that would have cut too finely.'],
+  tcpMtupSuccess: ['tcp_mtu_probes_arrived', 'Probes for a larger path MTU that arrived.'],
+  tcpMtupFail: ['tcp_mtu_probes_lost', 'Probes for a larger path MTU that were lost.'],
   tcpInCeSegs: ['tcp_ce_segments_received', 'Segments with data that the network had marked.'],
   tcpEcnReductions: ['tcp_ecn_reductions', 'Windows lowered because a mark was echoed.'],
   tcpDelayedAcks: ['tcp_delayed_acks_sent', 'ACKs sent by the delayed-ACK timer.'],

@@ -4,7 +4,8 @@ import { stateName } from '../tcp/state.js';
 import { type LossDetection, Recovery, type Tcb } from '../tcp/tcb.js';
 import type { TimeWait } from '../tcp/time-wait.js';
 import { lossTimerName } from '../tcp/timers.js';
-import { formatAddress } from '../wire/ipv4.js';
+import { formatAddress, IPV4_HEADER_BYTES } from '../wire/ipv4.js';
+import { TCP_HEADER_BYTES } from '../wire/tcp.js';
 import type {
   ConnectionInfo,
   ListenerInfo,
@@ -30,6 +31,10 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     rcvNxt: toUint32(tcb.rcvNxt),
     rcvWnd: receiveWindow(tcb),
     sndMss: tcb.sndMss,
+    pathMtu: tcb.pathMss + IPV4_HEADER_BYTES + TCP_HEADER_BYTES,
+    sendBufferSize: tcb.sendBuffer.limit,
+    receiveBufferSize: tcb.rcvBufferLimit,
+    receiveSpace: tcb.rcvSpace,
     sndWindowScale: tcb.sndWindowShift,
     rcvWindowScale: tcb.windowScaleOk ? tcb.rcvWindowShift : 0,
     timestamps: tcb.timestampsOk,

@@ -1,11 +1,12 @@
 import type { Counters } from '../base/counters.js';
 import { TimerWheel } from '../base/timer-wheel.js';
 import type { Holder } from '../runtime/runtime.js';
-import { abort, icmpError, initialize, open, pathMtuShrank } from '../tcp/calls.js';
+import { abort, icmpError, initialize, open } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
 import { RateSample } from '../tcp/delivery-rate.js';
 import { enterClosed } from '../tcp/end.js';
 import { output, sendResetFor } from '../tcp/output.js';
+import { pathMtuShrank } from '../tcp/path-mtu.js';
 import { segmentArrives } from '../tcp/segment-arrives.js';
 import { State } from '../tcp/state.js';
 import { Event, type Failure, Tcb, type TcpHost } from '../tcp/tcb.js';
@@ -32,6 +33,7 @@ import type { Interface, Interfaces } from './interfaces.js';
 import type { SegmentInput } from './ip-input.js';
 import type { IpOutput } from './ip-output.js';
 import { type HostListener, Listeners } from './listener.js';
+import { PathMtuCache } from './path-mtu-cache.js';
 import { TimeWaitList } from './time-wait-list.js';
 
 /**
@@ -44,6 +46,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   readonly listeners = new Listeners();
   trace: Trace | null = null;
   readonly #table: ConnectionTable<Tcb | TimeWait>;
+  readonly #pathMtus = new PathMtuCache();
   readonly #timeWaits = new TimeWaitList();
   readonly #wheel: TimerWheel<Tcb>;
   #dirty: Tcb[] = [];
@@ -107,6 +110,11 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if (tcb.dirty) return;
     tcb.dirty = true;
     if (this.#dirty.push(tcb) === 1) this.onDirty();
+  }
+
+  pathMtuFound(tcb: Tcb): void {
+    const limited = tcb.mtuSearchAt !== Infinity && !tcb.mayFragment;
+    this.#pathMtus.note(tcb.remoteAddr, limited ? tcb.pathMss : 0, tcb.mtuSearchAt);
   }
 
   /** RFC 5961 §7 limits challenge ACKs per host. */
@@ -247,6 +255,11 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   ): Tcb {
     const tcb = new Tcb(this, state, localAddr, localPort, remoteAddr, remotePort, mssOf(by));
     tcb.interfaceIndex = by.index;
+    const known = this.#pathMtus.find(remoteAddr, now);
+    if (known !== null && known.mss < tcb.pathMss) {
+      tcb.pathMss = tcb.mtuHigh = known.mss;
+      tcb.mtuSearchAt = known.until;
+    }
     initialize(tcb, this.identity.isn(tcb, now), this.identity.timestampOffset(tcb), now);
     return tcb;
   }

@@ -60,6 +60,7 @@ export type TraceEvent = Common &
         ssthresh: number | null;
         why: string;
       }
+    | { type: 'mtu'; before: number; mtu: number; why: string }
     | { type: 'challenge'; answered: boolean; why: string }
     | { type: 'overflow'; segment: EventSegment; backlog: number; why: string }
   );
@@ -77,6 +78,7 @@ export const TRACE_EVENT_TYPES: readonly TraceEventType[] = [
   'rtt',
   'window',
   'congestion',
+  'mtu',
   'challenge',
   'overflow',
 ];
@@ -114,6 +116,8 @@ export function describeEvent(event: TraceEvent): string {
       return `window of the peer ${event.before} -> ${event.window} bytes: RFC 9293 §3.10.7.4`;
     case 'congestion':
       return `cwnd ${event.cwndBefore} -> ${event.cwnd}${threshold(event)} bytes: ${event.why}`;
+    case 'mtu':
+      return `path MTU ${event.before} -> ${event.mtu} bytes: ${event.why}`;
     case 'challenge':
       return event.answered
         ? `challenge ACK: ${event.why}`

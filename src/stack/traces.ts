@@ -71,6 +71,10 @@ class Traces implements Trace {
     for (const one of this.all) one.congestion(connection, cwndBefore, ssthreshBefore, why, now);
   }
 
+  pathMtu(connection: TracedTcb, before: number, why: string, now: number): void {
+    for (const one of this.all) one.pathMtu(connection, before, why, now);
+  }
+
   challenge(connection: TracedTcb, answered: boolean, why: string, now: number): void {
     for (const one of this.all) one.challenge(connection, answered, why, now);
   }

@@ -1,6 +1,9 @@
 import { add, diff, max } from '../base/seq.js';
 import { ECE, FIN, OPT_SACK, type Segment, SYN } from '../wire/segment.js';
+import { tuneSendBuffer } from './autotune.js';
 import { beginSample, endSample, type RateSample } from './delivery-rate.js';
+import { checkMtuProbe, optionBytes } from './mtu-probe.js';
+import { dropDeferred } from './path-mtu.js';
 import { onAck } from './recovery.js';
 import { noteMinRtt, rttSample, setRto } from './rtt.js';
 import { takeAcknowledged, takeSack } from './scoreboard.js';
@@ -50,6 +53,14 @@ function acknowledge(
     tcb.shortEnd = max(tcb.shortEnd, tcb.sndUna);
   }
   onAck(tcb, segment, sample, acked, duplicate, now);
+  if (acked > 0) noteCarried(tcb, acked, now);
+}
+
+/** What it tells of the path MTU that `acked` octets have arrived. */
+function noteCarried(tcb: Tcb, acked: number, now: number): void {
+  if (tcb.mtuProbe !== 0) checkMtuProbe(tcb, now);
+  if (tcb.deferredMss !== 0) dropDeferred(tcb);
+  if (acked >= tcb.sndMss) tcb.ackedMss = Math.max(tcb.ackedMss, tcb.sndMss + optionBytes(tcb));
 }
 
 /** Octets below SND.UNA leave the send buffer. */
@@ -59,6 +70,7 @@ function dropAcknowledged(tcb: Tcb): void {
   tcb.sendBuffer.drop(bytes);
   tcb.sendStart = add(tcb.sendStart, bytes);
   tcb.bytesAcked += bytes;
+  tuneSendBuffer(tcb);
   // A quarter of the buffer at a time, so that a writer is not woken for every ACK.
   if (tcb.writeBlocked && 4 * tcb.sendBuffer.free >= tcb.sendBuffer.limit) {
     tcb.events |= Event.WRITABLE;

@@ -3,13 +3,11 @@ import type { Segment } from '../wire/segment.js';
 import { checkCongestionControl, createCongestionControl } from './congestion.js';
 import { startCongestionControl } from './congestion-window.js';
 import { enterClosed } from './end.js';
-import { updateSndMss } from './negotiation.js';
 import { sendAck, sendReset } from './output.js';
-import { retransmitAll } from './recovery.js';
-import { PATH_MTU } from './retransmit-cause.js';
+import { isOutstanding } from './path-mtu.js';
 import { canSend, State, transition, unreachable } from './state.js';
-import { type Failure, Recovery, type Tcb } from './tcb.js';
-import { armFinWait2, armKeepAlive, armRetransmit, stopKeepAlive } from './timers.js';
+import type { Failure, Tcb } from './tcb.js';
+import { armFinWait2, armKeepAlive, stopKeepAlive } from './timers.js';
 
 /** Sets the send variables for `iss`; for both kinds of OPEN (RFC 9293 §3.10.1). */
 export function initialize(tcb: Tcb, iss: Seq, tsOffset: number, now: number): void {
@@ -192,26 +190,4 @@ export function icmpError(
     tcb.softError = failure;
   }
   return true;
-}
-
-/**
- * "Fragmentation needed" (RFC 1191): segments of up to `mss` octets from now on, and what is
- * outstanding once more, without a mark against the congestion window.
- */
-export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number, now: number): boolean {
-  if (!isOutstanding(tcb, quoted.seq) || mss >= tcb.pathMss) return false;
-  tcb.pathMss = mss;
-  updateSndMss(tcb);
-  if (tcb.recovery === Recovery.OPEN && tcb.flight > 0 && tcb.state >= State.ESTABLISHED) {
-    retransmitAll(tcb, PATH_MTU);
-    armRetransmit(tcb, now);
-  }
-  tcb.host.markDirty(tcb);
-  return true;
-}
-
-/** RFC 5927 §4, RFC792-3-c. */
-function isOutstanding(tcb: Tcb, sequence: Seq): boolean {
-  const ahead = diff(sequence, tcb.sndUna);
-  return ahead >= 0 && ahead < tcb.flight;
 }

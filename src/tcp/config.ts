@@ -48,10 +48,17 @@ export interface TcpConfig {
   /** Probes without an answer after which the connection is given up. */
   keepAliveProbes: number;
 
-  /** Most bytes that are written and not yet acknowledged. */
+  /** Most bytes that are written and not yet acknowledged, at first; it grows with the congestion
+   * window. Given without `sendBufferMax`, it stays what it is. */
   sendBuffer: number;
-  /** Most received bytes that wait to be read: the receive window when nothing waits. */
+  /** Up to here the send buffer grows; the end of Linux's tcp_wmem. */
+  sendBufferMax: number;
+  /** Most received bytes that wait to be read: the receive window when nothing waits. It is so at
+   * first, and grows with what is read per round trip. Given without `receiveBufferMax`, it stays. */
   receiveBuffer: number;
+  /** Up to here the receive buffer grows; the end of Linux's tcp_rmem. The window scale follows from
+   * it: RFC 7323 §2. */
+  receiveBufferMax: number;
   /** Announce window scaling, RFC 7323 §2; without it windows end at 65,535 bytes. */
   windowScale: boolean;
   /** Announce timestamps, RFC 7323 §3. */
@@ -64,6 +71,15 @@ export interface TcpConfig {
   /** Upper bound of the MSS that is announced and used, 28 (what every network carries, RFC 791
    * §3.2) or more; 0: what the MTU allows. RFC 6691. */
   mss: number;
+  /** Find out by probing what the path carries, where ICMP does not say: RFC 4821, RFC 8899. */
+  mtuProbing: boolean;
+  /** Packets of this size are tried when larger ones vanish: RFC 4821 §7.2. */
+  baseMtu: number;
+  /** ICMP cannot make packets smaller than this, Linux's min_pmtu; where a path carries less they may be
+   * fragmented: RFC 5927 §7. */
+  minPathMtu: number;
+  /** After so long a larger MTU is tried again: RFC 1191 §6.3. */
+  mtuProbeInterval: number;
   /** Initial congestion window in segments: RFC 6928. */
   initialWindow: number;
   /** Name of the congestion control for new connections: RFC 9438 has the default. */
@@ -102,13 +118,19 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   keepAliveIdle: 7_200_000,
   keepAliveInterval: 75_000,
   keepAliveProbes: 9,
-  sendBuffer: 2 * 1024 * 1024,
-  receiveBuffer: 2 * 1024 * 1024,
+  sendBuffer: 256 * 1024,
+  sendBufferMax: 4 * 1024 * 1024,
+  receiveBuffer: 256 * 1024,
+  receiveBufferMax: 6 * 1024 * 1024,
   windowScale: true,
   timestamps: true,
   sack: true,
   lossDetection: 'rack',
   mss: 0,
+  mtuProbing: true,
+  baseMtu: 1_024,
+  minPathMtu: 552,
+  mtuProbeInterval: 600_000,
   initialWindow: 10,
   congestionControl: DEFAULT_CONGESTION_CONTROL,
   pacing: false,
@@ -147,8 +169,13 @@ const RANGES: {
   keepAliveInterval: [1, DAY],
   keepAliveProbes: [1, 127],
   sendBuffer: [2_048, 1 << 30],
+  sendBufferMax: [2_048, 1 << 30],
   receiveBuffer: [2_048, 1 << 30],
+  receiveBufferMax: [2_048, 1 << 30],
   mss: [0, 65_495],
+  baseMtu: [576, 65_535],
+  minPathMtu: [68, 1_500],
+  mtuProbeInterval: [1_000, DAY],
   initialWindow: [1, 1_000],
   ttl: [1, 255],
   backlog: [1, 65_535],
@@ -168,6 +195,8 @@ export function tcpConfig(changes: Partial<TcpConfig> = {}): TcpConfig {
     config[name] = value;
   }
   const result = config as unknown as TcpConfig;
+  fitBuffer(result, changes, 'sendBuffer', 'sendBufferMax');
+  fitBuffer(result, changes, 'receiveBuffer', 'receiveBufferMax');
   if (result.rtoMin > result.rtoMax) {
     throw rangeError('tcp.rtoMin', `<= rtoMax (${result.rtoMax})`, result.rtoMin);
   }
@@ -176,6 +205,22 @@ export function tcpConfig(changes: Partial<TcpConfig> = {}): TcpConfig {
     throw rangeError('tcp.mss', `0 or >= ${MIN_MSS}`, result.mss);
   }
   return result;
+}
+
+/** A size that is given alone stays as it is, like SO_SNDBUF; a limit that is given alone caps it. */
+function fitBuffer(
+  config: TcpConfig,
+  changes: Partial<TcpConfig>,
+  size: 'sendBuffer' | 'receiveBuffer',
+  limit: 'sendBufferMax' | 'receiveBufferMax',
+): void {
+  if (changes[limit] === undefined) {
+    if (changes[size] !== undefined) config[limit] = config[size];
+  } else if (changes[size] === undefined) {
+    config[size] = Math.min(config[size], config[limit]);
+  } else if (config[size] > config[limit]) {
+    throw rangeError(`tcp.${size}`, `<= ${limit} (${config[limit]})`, config[size]);
+  }
 }
 
 function checkField(name: string, value: unknown): void {

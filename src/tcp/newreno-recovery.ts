@@ -1,7 +1,8 @@
 import { add, geq, gt, lt } from '../base/seq.js';
 import { grow, recovered, reduceForLoss, setRecoveryWindow } from './congestion-window.js';
+import { mtuProbeLost } from './mtu-probe.js';
 import { DUP_THRESHOLD, markLost } from './rack.js';
-import { FAST_RETRANSMIT, PARTIAL_ACK } from './retransmit-cause.js';
+import { FAST_RETRANSMIT, MTU_PROBE, PARTIAL_ACK } from './retransmit-cause.js';
 import { beginEpisode } from './spurious.js';
 import { Frto, Recovery, type Tcb } from './tcb.js';
 import type { RetransmitCause } from './trace.js';
@@ -59,6 +60,11 @@ function onDuplicateAck(tcb: Tcb, now: number): void {
     tcb.dupAcks === DUP_THRESHOLD &&
     mayEnterFastRecovery(tcb)
   ) {
+    const probe = tcb.mtuProbe;
+    if (probe !== 0 && mtuProbeLost(tcb, 0, now)) {
+      markFirstLost(tcb, MTU_PROBE, probe);
+      return;
+    }
     const { counters } = tcb.host;
     counters.tcpFastRetransmits++;
     counters.tcpRenoRecovery++;
@@ -76,11 +82,11 @@ function mayEnterFastRecovery(tcb: Tcb): boolean {
   return gt(tcb.sndUna, tcb.recover);
 }
 
-/** One segment goes out again, whatever the windows say. */
-function markFirstLost(tcb: Tcb, cause: RetransmitCause): void {
+/** One segment, or so many octets, go out again, whatever the windows say. */
+function markFirstLost(tcb: Tcb, cause: RetransmitCause, octets = tcb.sndMss): void {
   const { sent } = tcb;
   if (sent.length === 0) return;
-  const end = add(sent.start(0), tcb.sndMss);
+  const end = add(sent.start(0), octets);
   if (lt(end, sent.end(0))) sent.split(0, end);
   tcb.lossCause = cause;
   markLost(tcb, 0, tcb.host.rateSample);

@@ -14,9 +14,11 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
+import { tuneReceiveBuffer } from './autotune.js';
 import { noteWindowUse, restartWindow } from './congestion-window.js';
 import { markAppLimited, startFlight } from './delivery-rate.js';
 import { ECN_MASK, echoFlags, markText, synFlags } from './ecn.js';
+import { mtuProbeDue, noteMtuProbe } from './mtu-probe.js';
 import { notePaced, pacingBurst, pacingHolds } from './pacing.js';
 import {
   ackDue,
@@ -65,6 +67,7 @@ export function output(tcb: Tcb, now: number): void {
       if (tcb.ackNow !== null && (!tcb.reassembly.isEmpty || tcb.owesDsack)) sendAck(tcb, now);
       if (tcb.frto !== Frto.SECOND_ACK) sendRetransmissions(tcb, now);
       sendNew(tcb, now);
+      tuneReceiveBuffer(tcb, now);
       if (ackDue(tcb) || windowUpdateDue(tcb)) sendAck(tcb, now);
       else if (tcb.lastAckSent !== tcb.rcvNxt && tcb.delayedAckAt === Infinity) {
         armDelayedAck(tcb, now);
@@ -102,9 +105,7 @@ function sendSyn(tcb: Tcb, now: number): void {
     tcb.waitingSince = now;
     tcb.synSentAt = now;
   }
-  // Sent again from FIN_WAIT_1 it follows a FIN whose scaled window may have offered more.
-  const window = again ? Math.max(segment.wnd, diff(tcb.rcvAdv, tcb.rcvNxt)) : segment.wnd;
-  noteAckSent(tcb, window, now);
+  noteAckSent(tcb, segment.wnd, now);
   transmit(tcb, segment, now, again);
   if (tcb.retransmitAt === Infinity) armRetransmit(tcb, now);
 }
@@ -200,6 +201,7 @@ function sendNew(tcb: Tcb, now: number): void {
       break;
     }
     if (pacingHolds(tcb, now)) break;
+    if (now >= tcb.mtuSearchAt && sendMtuProbe(tcb, now)) break;
     if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) break;
   }
   noteWindowUse(tcb, limited);
@@ -207,6 +209,18 @@ function sendNew(tcb: Tcb, now: number): void {
   if (tcb.sndNxt !== before && tcb.lossTimer === LossTimer.PROBE && mayProbe(tcb)) {
     scheduleProbe(tcb, now);
   }
+}
+
+/** False: no probe for a larger MTU is due; true: it has gone out, or waits for room. */
+function sendMtuProbe(tcb: Tcb, now: number): boolean {
+  const size = mtuProbeDue(tcb, now);
+  if (size === 0) return false;
+  if (size > 0) {
+    noteMtuProbe(tcb, tcb.sndNxt);
+    sendData(tcb, tcb.sndNxt, size, now, size);
+    tcb.host.markDirty(tcb);
+  }
+  return true;
 }
 
 /**
@@ -221,9 +235,16 @@ function wholeSegments(tcb: Tcb, pending: number, room: number): number {
 
 /**
  * Makes one segment of up to `limit` octets (FIN counted) from `start` and sends it; returns the
- * octets sent. The zero-window probe comes here as well, with a limit of 1.
+ * octets sent. The zero-window probe comes here as well, with a limit of 1, and the probe for a larger
+ * MTU, with the `segmentSize` it needs.
  */
-export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): number {
+export function sendData(
+  tcb: Tcb,
+  start: Seq,
+  limit: number,
+  now: number,
+  segmentSize = tcb.sndMss,
+): number {
   const segment = tcb.host.segmentOut;
   const available = diff(tcb.sendEnd, start);
   const length = Math.min(limit, available);
@@ -231,6 +252,7 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
   if (length + (fin ? 1 : 0) <= 0) return 0;
   begin(tcb, segment, fin ? ACK | FIN : ACK, start, now);
   if (length > 0) attachText(tcb, segment, diff(start, tcb.sendStart), length);
+  if (length > 0) segment.segmentSize = segmentSize;
   // RFC 9293 §3.9.1.2, MUST-61: PSH on what empties the buffer.
   if (length > 0 && length === available) segment.flags |= PSH;
   if (tcb.urgentPending) markUrgent(tcb, segment);
@@ -242,7 +264,7 @@ export function sendData(tcb: Tcb, start: Seq, limit: number, now: number): numb
     tcb.bytesRetransmitted += length;
   } else {
     if (tcb.flight === 0) tcb.waitingSince = now;
-    if (length % tcb.sndMss !== 0) tcb.shortEnd = end;
+    if (length % segmentSize !== 0) tcb.shortEnd = end;
   }
   if (!again && length > 0 && tcb.ecnOk && !tcb.persisting) markText(tcb, segment);
   noteSent(tcb, start, end, now);
@@ -296,7 +318,6 @@ function attachText(tcb: Tcb, segment: Segment, offset: number, length: number):
   segment.bytes2 = ring.bytes;
   segment.offset2 = 0;
   segment.length2 = length - first;
-  segment.segmentSize = tcb.sndMss;
 }
 
 /**
@@ -325,6 +346,7 @@ function begin(tcb: Tcb, segment: Segment, flags: number, sequence: Seq, now: nu
   segment.ttl = tcb.ttl;
   segment.tos = tcb.tos & ~ECN_MASK;
   emptySegment(segment);
+  segment.mayFragment = tcb.mayFragment;
   if (tcb.timestampsOk && tcb.state !== State.SYN_SENT) setTimestamps(tcb, segment, now);
 }
 
@@ -336,15 +358,19 @@ function setTimestamps(tcb: Tcb, segment: Segment, now: number): void {
 }
 
 /**
- * Announces the window, rounded up to what the scale can say so that the edge never moves left
- * (RFC7323-2.4-b, RFC7323-2.4-c).
+ * Announces the window in units of the scale: rounded up, so that the edge does not move left, unless
+ * that offers a unit or more beyond the buffer. Then it is rounded down, and what lies between is taken
+ * all the same (RFC7323-2.4-b, RFC7323-2.4-c).
  */
 function finishWindow(tcb: Tcb, segment: Segment, now: number): void {
   const shift = tcb.rcvWindowShift;
-  const scaled = Math.min(65_535, (receiveWindow(tcb) + (1 << shift) - 1) >> shift);
-  segment.wnd = scaled;
+  const unit = 1 << shift;
+  const window = receiveWindow(tcb);
+  const up = Math.min(65_535, (window + unit - 1) >> shift);
+  const free = Math.max(tcb.rcvBufferLimit - tcb.receiveQueue.length, 0);
+  segment.wnd = up << shift < free + unit ? up : Math.min(65_535, window >> shift);
   if (tcb.quickAcks > 0 && tcb.ackPending > 0) tcb.quickAcks--;
-  noteAckSent(tcb, scaled << shift, now);
+  noteAckSent(tcb, segment.wnd << shift, now);
 }
 
 function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void {

@@ -12,6 +12,9 @@ const BLOCK_COST = 256;
 export class Reassembly {
   #starts: Seq[] = NONE_SEQ;
   #chunks: Uint8Array[] = NONE_CHUNKS;
+  /** Blocks that adjoin each other make a range, [left, right): what SACK reports. Ascending. */
+  #lefts: Seq[] = NONE_SEQ;
+  #rights: Seq[] = NONE_SEQ;
   /** Where recent arrivals began, latest first: they decide the order of the SACK blocks. */
   #recent: Seq[] = NONE_SEQ;
   /** What the blocks cost in bytes. */
@@ -42,6 +45,8 @@ export class Reassembly {
     if (this.#starts === NONE_SEQ) {
       this.#starts = [];
       this.#chunks = [];
+      this.#lefts = [];
+      this.#rights = [];
       this.#recent = [];
     }
     const end = add(start, length);
@@ -64,7 +69,7 @@ export class Reassembly {
       from = blockEnd;
       i++;
     }
-    this.#noteRecent(start);
+    this.#noteRange(start, end);
     return kept;
   }
 
@@ -74,6 +79,7 @@ export class Reassembly {
       const start = this.#starts.shift()!;
       const chunk = this.#chunks.shift()!;
       this.cost -= Math.max(chunk.length, BLOCK_COST);
+      this.#dropRange(add(start, chunk.length));
       const old = diff(rcvNxt, start);
       if (old < chunk.length) return old === 0 ? chunk : chunk.subarray(old);
     }
@@ -87,13 +93,12 @@ export class Reassembly {
   writeSack(segment: Segment, first: number, most: number): number {
     let count = first;
     for (let r = 0; r < this.#recent.length && count < most; r++) {
-      const i = this.#firstEndingAfter(this.#recent[r]!);
-      const start = this.#starts[i];
-      if (start === undefined || gt(start, this.#recent[r]!)) continue;
-      const left = this.#rangeLeft(i);
+      const i = this.#rangeEndingAfter(this.#recent[r]!);
+      const left = this.#lefts[i];
+      if (left === undefined || gt(left, this.#recent[r]!)) continue;
       if (hasBlock(segment, first, count, left)) continue;
       segment.sack[count * 2] = left;
-      const right = this.#rangeRight(i);
+      const right = this.#rights[i]!;
       // A FIN takes up a number, and came with what stands before it.
       const withFin = this.hasFin && add(right, 1) === this.finSeq;
       segment.sack[count * 2 + 1] = withFin ? this.finSeq : right;
@@ -105,6 +110,8 @@ export class Reassembly {
   clear(): void {
     this.#starts = NONE_SEQ;
     this.#chunks = NONE_CHUNKS;
+    this.#lefts = NONE_SEQ;
+    this.#rights = NONE_SEQ;
     this.#recent = NONE_SEQ;
     this.cost = 0;
     this.hasFin = false;
@@ -125,32 +132,34 @@ export class Reassembly {
     return kept;
   }
 
-  /** Arrivals are mostly in ascending order, so the search goes from the end. */
+  /** Arrivals are mostly in ascending order, so the last block is looked at first. */
   #firstEndingAfter(position: Seq): number {
-    let i = this.#starts.length;
-    while (i > 0 && gt(add(this.#starts[i - 1]!, this.#chunks[i - 1]!.length), position)) i--;
-    return i;
+    let high = this.#starts.length;
+    if (high === 0 || leq(this.#endOf(high - 1), position)) return high;
+    let low = 0;
+    high--;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (gt(this.#endOf(middle), position)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
-  #rangeLeft(i: number): Seq {
-    let left = i;
-    while (
-      left > 0 &&
-      diff(this.#starts[left]!, this.#starts[left - 1]!) === this.#chunks[left - 1]!.length
-    ) {
-      left--;
-    }
-    return this.#starts[left]!;
+  #endOf(i: number): Seq {
+    return add(this.#starts[i]!, this.#chunks[i]!.length);
   }
 
-  #rangeRight(i: number): Seq {
-    let right = i;
-    let end = add(this.#starts[right]!, this.#chunks[right]!.length);
-    while (this.#starts[right + 1] === end) {
-      right++;
-      end = add(end, this.#chunks[right]!.length);
+  /** The first range that ends after `position`. */
+  #rangeEndingAfter(position: Seq): number {
+    let low = 0;
+    let high = this.#rights.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (gt(this.#rights[middle]!, position)) high = middle;
+      else low = middle + 1;
     }
-    return end;
+    return low;
   }
 
   /** Parts that adjoin each other are one; of several apart RFC 2883 §4 reports the first. */
@@ -161,12 +170,42 @@ export class Reassembly {
     this.duplicateRight = right;
   }
 
+  /** What has arrived makes one range of all that it overlaps or adjoins. */
+  #noteRange(start: Seq, end: Seq): void {
+    const lefts = this.#lefts;
+    const rights = this.#rights;
+    const from = this.#rangeEndingAfter(add(start, -1));
+    let to = from;
+    let left = start;
+    let right = end;
+    while (to < lefts.length && leq(lefts[to]!, end)) {
+      left = min(left, lefts[to]!);
+      right = max(right, rights[to]!);
+      to++;
+    }
+    if (to - from === 1) {
+      lefts[from] = left;
+      rights[from] = right;
+    } else {
+      lefts.splice(from, to - from, left);
+      rights.splice(from, to - from, right);
+    }
+    this.#noteRecent(start, left, right);
+  }
+
+  /** Octets up to `end` are taken out. */
+  #dropRange(end: Seq): void {
+    if (end !== this.#rights[0]) {
+      this.#lefts[0] = end;
+      return;
+    }
+    this.#lefts.shift();
+    this.#rights.shift();
+  }
+
   /** One entry per range: an arrival that grows a range moves it to the front. */
-  #noteRecent(start: Seq): void {
+  #noteRecent(start: Seq, left: Seq, right: Seq): void {
     const recent = this.#recent;
-    const i = this.#firstEndingAfter(start);
-    const left = this.#rangeLeft(i);
-    const right = this.#rangeRight(i);
     for (let r = recent.length - 1; r >= 0; r--) {
       if (leq(left, recent[r]!) && lt(recent[r]!, right)) recent.splice(r, 1);
     }

@@ -1,14 +1,18 @@
 import { add, diff, geq, gt, leq, lt, max, min, type Seq } from '../base/seq.js';
-import { FIN, MAX_SACK_BLOCKS, OPT_SACK, type Segment, SYN } from '../wire/segment.js';
+import { FIN, MAX_SACK_BLOCKS, OPT_SACK, PSH, type Segment, SYN } from '../wire/segment.js';
 import { TIMESTAMPS_BYTES } from './negotiation.js';
 import { Event, type Tcb } from './tcb.js';
 import { stopDelayedAck } from './timers.js';
+
+/** Shorter segments than this are no full ones: what 552 octets, the least that paths of today carry, hold. */
+const MIN_FULL_SIZE = 500;
 
 /**
  * The text of an acceptable segment (RFC 9293 §3.10.7.4, seventh). What lies left of RCV.NXT or right
  * of the window is trimmed off; what is ahead of RCV.NXT waits in the reassembly (SHLD-31).
  */
 export function receiveText(tcb: Tcb, segment: Segment): void {
+  noteSegmentSize(tcb, segment);
   const textStart = (segment.flags & SYN) !== 0 ? add(segment.seq, 1) : segment.seq;
   const start = max(textStart, tcb.rcvNxt);
   const skip = diff(start, textStart);
@@ -23,6 +27,21 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
     receiveInOrder(tcb, segment, segment.offset + skip, length);
   } else {
     receiveOutOfOrder(tcb, segment, start, segment.offset + skip, length);
+  }
+}
+
+/**
+ * Learns how long the peer's full segments are, which may be less than our MSS lets them be: two of
+ * one size in the midst of what is sent, and so without PSH, were cut by its own limit.
+ */
+function noteSegmentSize(tcb: Tcb, segment: Segment): void {
+  const { segmentSize, length } = segment;
+  const size = segmentSize > 0 && length > segmentSize ? segmentSize : length;
+  if (size > tcb.rcvFullSize) {
+    tcb.rcvFullSize = Math.min(size, tcb.rcvMss);
+  } else if (size >= MIN_FULL_SIZE && (segment.flags & PSH) === 0) {
+    if (size === tcb.rcvLastSize || size < length) tcb.rcvFullSize = size;
+    tcb.rcvLastSize = size;
   }
 }
 
@@ -175,7 +194,8 @@ export function ackDue(tcb: Tcb): boolean {
 }
 
 function isSecondFullSized(tcb: Tcb): boolean {
-  const fullSized = tcb.timestampsOk ? tcb.rcvMss - TIMESTAMPS_BYTES : tcb.rcvMss;
+  const most = tcb.timestampsOk ? tcb.rcvMss - TIMESTAMPS_BYTES : tcb.rcvMss;
+  const fullSized = Math.min(tcb.rcvFullSize, most);
   return tcb.ackPending >= 2 * fullSized;
 }
 
@@ -206,10 +226,13 @@ export function isAcceptable(tcb: Tcb, segment: Segment): boolean {
   );
 }
 
-/** ACKs that were sent make those that were owed superfluous. */
+/**
+ * ACKs that were sent make those that were owed superfluous. What was once offered stays acceptable,
+ * whatever `window` a later segment could say (RFC 7323 §2.4).
+ */
 export function noteAckSent(tcb: Tcb, window: number, now: number): void {
   tcb.lastAckSent = tcb.rcvNxt;
-  tcb.rcvAdv = add(tcb.rcvNxt, window);
+  tcb.rcvAdv = max(tcb.rcvAdv, add(tcb.rcvNxt, window));
   tcb.ackNow = null;
   tcb.duplicateAcks = 0;
   tcb.ackPending = 0;

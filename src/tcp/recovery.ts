@@ -11,6 +11,7 @@ import {
   tellCongestion,
 } from './congestion-window.js';
 import type { RateSample } from './delivery-rate.js';
+import { forgetMtuProbe, mtuProbeLost } from './mtu-probe.js';
 import { onNewRenoAck } from './newreno-recovery.js';
 import { beginReduction, reduceProportionally } from './prr.js';
 import {
@@ -20,7 +21,7 @@ import {
   markLostByTimeout,
   noteRecoveryEnd,
 } from './rack.js';
-import { RACK, RENEGED, RTO, SACK_LOSS } from './retransmit-cause.js';
+import { MTU_PROBE, RACK, RENEGED, RTO, SACK_LOSS } from './retransmit-cause.js';
 import { detectLossByOctets } from './rfc6675.js';
 import { Sent } from './sent-segments.js';
 import {
@@ -134,7 +135,7 @@ function onSackAck(
   sampled(tcb, sample, now);
   // What was sent during the last recovery, and lost, begins the next.
   const lost = ended ? tcb.sent.lost : sample.newlyLost;
-  if (tcb.recovery === Recovery.OPEN && lost > 0) enterFastRecovery(tcb, now);
+  if (tcb.recovery === Recovery.OPEN && lost > 0) onLoss(tcb, lost, now);
   if (tcb.recovery === Recovery.FAST) {
     const delivered = sample.ackedSacked;
     if (delivered > 0 || tcb.prrOut === 0) {
@@ -156,6 +157,12 @@ function detectLoss(tcb: Tcb, sample: RateSample, now: number): number {
   // Nothing was sent again, and nothing arrived out of order: nothing can be lost.
   if (sent.sacked === 0 && tcb.highRxt === tcb.sndUna) return 0;
   return detectLossByTime(tcb, sample, now);
+}
+
+/** `octets` are lost: a sign of congestion, unless they were too large for the path. */
+function onLoss(tcb: Tcb, octets: number, now: number): void {
+  if (tcb.mtuProbe !== 0 && mtuProbeLost(tcb, octets, now)) tcb.lossCause = MTU_PROBE;
+  else enterFastRecovery(tcb, now);
 }
 
 function enterFastRecovery(tcb: Tcb, now: number): void {
@@ -200,7 +207,7 @@ export function onReorderTimeout(tcb: Tcb, sample: RateSample, now: number): voi
   const { cwnd, ssthresh } = tcb;
   const wait = detectLossByTime(tcb, sample, now);
   if (sample.newlyLost > 0) {
-    if (tcb.recovery === Recovery.OPEN) enterFastRecovery(tcb, now);
+    if (tcb.recovery === Recovery.OPEN) onLoss(tcb, sample.newlyLost, now);
     if (tcb.recovery === Recovery.FAST) reduceProportionally(tcb, tcb.sndMss, false);
     tellCongestion(tcb, cwnd, ssthresh, RACK.why, now);
   }
@@ -212,6 +219,7 @@ export function onReorderTimeout(tcb: Tcb, sample: RateSample, now: number): voi
 export function onRetransmitTimeout(tcb: Tcb, sample: RateSample, now: number): void {
   const { cwnd, ssthresh, sent } = tcb;
   const again = tcb.recovery === Recovery.LOSS;
+  forgetMtuProbe(tcb, now);
   if (tcb.retransmits === 1) {
     if (tcb.recovery === Recovery.OPEN) beginEpisode(tcb, true);
     reduceForTimeout(tcb, now);

@@ -57,6 +57,11 @@ export const WINDOW_OPENED: RetransmitCause = {
   why: 'what a shut window did not take: RFC 9293 §3.8.6.1',
 };
 
+export const MTU_PROBE: RetransmitCause = {
+  name: 'MTU probe',
+  why: 'a segment that was to find out the MTU is lost, which says nothing else: RFC 4821 §7.6.2',
+};
+
 export const PATH_MTU: RetransmitCause = {
   name: 'path MTU',
   why: 'segments were too large for the path: RFC 1191 §6.4',

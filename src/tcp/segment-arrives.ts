@@ -12,6 +12,7 @@ import {
   URG,
 } from '../wire/segment.js';
 import { takeAcknowledgment } from './acknowledgment.js';
+import { timeRoundTrip } from './autotune.js';
 import { close } from './calls.js';
 import { startCongestionControl } from './congestion-window.js';
 import { onEcnEcho, takeMarks, takeSynAgain } from './ecn.js';
@@ -333,6 +334,7 @@ function arrivesFromSixth(tcb: Tcb, segment: Segment, now: number): Drop {
   arrivesUrgent(tcb, segment);
   if (segment.length > 0) {
     if (tcb.orphaned && hasNewText(tcb, segment)) return resetUnreadable(tcb, now);
+    timeRoundTrip(tcb, segment, now);
     receiveText(tcb, segment);
   }
   if (receiveFin(tcb, segment)) arrivesFin(tcb, now);

@@ -34,6 +34,8 @@ export interface TcpHost {
   canTransmit(tcb: Tcb): boolean;
   /** The connection has something to send, or an event to report, at the end of the batch. */
   markDirty(tcb: Tcb): void;
+  /** {@link Tcb.pathMss} is what the path carries, for other connections by it as well. */
+  pathMtuFound(tcb: Tcb): void;
   /** The limit of RFC 5961 §7 for the whole host; true takes one from it. */
   allowChallengeAck(now: number): boolean;
 }
@@ -148,12 +150,23 @@ export class Tcb {
 
   irs: Seq = seq(0);
   rcvNxt: Seq = seq(0);
-  /** Right edge of the window as last announced; it never moves left (RFC 9293 SHLD-14). */
+  /** The furthest right edge that was announced: up to here octets are taken (RFC 7323 §2.4). */
   rcvAdv: Seq = seq(0);
   rcvUp: Seq = seq(0);
   urgentMode = false;
   rcvWindowShift = 0;
+  /** Grows; see `autotune.ts`. */
   rcvBufferLimit: number;
+  /** Most bytes that the user has read in a round trip; where and when this one began. */
+  rcvSpace: number;
+  rcvSpaceFrom = -0;
+  rcvSpaceSince = -0;
+  /** Round trip as a receiver sees it, ms, from echoes of the timestamp {@link rcvRttEcho}; 0: none. */
+  rcvRtt = -0;
+  rcvRttEcho = 0;
+  /** Full segments of the peer, as they arrive, have so many octets; and the latest one had. */
+  rcvFullSize: number;
+  rcvLastSize = 0;
   readonly receiveQueue = new ReceiveQueue();
   readonly reassembly = new Reassembly();
   /** The peer's FIN has been taken into {@link rcvNxt}. */
@@ -165,6 +178,22 @@ export class Tcb {
   peerMss = 536;
   /** What the path lets us send in one segment: our MTU, or what ICMP has said since (RFC 1191). */
   pathMss: number;
+  /** What the path may carry at most, while larger segments are probed for; see `mtu-probe.ts`. */
+  mtuHigh: number;
+  /** The next probe is of that size. */
+  mtuTryHigh = false;
+  /** When the search goes on, or is due again; `Infinity`: segments are as large as can be. */
+  mtuSearchAt = Infinity;
+  /** Size and first number of the probe that is outstanding; 0: none is. */
+  mtuProbe = 0;
+  mtuProbeSeq: Seq = seq(0);
+  /** Size at which the path has carried segments, at most (maxsizeacked of RFC 5927 §7.2). */
+  ackedMss = 0;
+  /** What an ICMP message has told, and the number it quoted, until a timer or an ACK decides; 0: none. */
+  deferredMss = 0;
+  deferredSeq: Seq = seq(0);
+  /** The path carries less than we are willing to send, so that packets may be cut up. */
+  mayFragment = false;
   /** What our MTU allows the peer to send us in one segment: our MSS option (RFC 6691). */
   readonly rcvMss: number;
   noDelay: boolean;
@@ -385,15 +414,18 @@ export class Tcb {
     this.remotePort = remotePort;
     this.rcvMss = config.mss === 0 ? mtuMss : Math.min(config.mss, mtuMss);
     this.pathMss = this.rcvMss;
+    this.mtuHigh = this.rcvMss;
     this.sendBuffer = new ByteRing(config.sendBuffer);
     this.rcvBufferLimit = config.receiveBuffer;
+    this.rcvSpace = Math.min(10 * this.rcvMss, config.receiveBuffer);
+    this.rcvFullSize = this.rcvMss;
     this.noDelay = config.noDelay;
     this.ttl = config.ttl;
     this.quickAcks = config.quickAcks;
     this.rto = config.rtoInitial;
     this.keepAliveIdle = config.keepAliveIdle;
     this.userTimeout = config.userTimeout;
-    this.rcvWindowShift = config.windowScale ? windowShiftFor(config.receiveBuffer) : 0;
+    this.rcvWindowShift = config.windowScale ? windowShiftFor(config.receiveBufferMax) : 0;
     this.congestion = createCongestionControl(config.congestionControl);
     this.timer = new TimerNode<Tcb>(this);
     this.pipeAck = -1;

@@ -3,6 +3,7 @@ import { ACK } from '../wire/segment.js';
 import { beginSample } from './delivery-rate.js';
 import { enterClosed } from './end.js';
 import { sendData, sendEmpty, sendReset } from './output.js';
+import { applyDeferred, suspectBlackHole } from './path-mtu.js';
 import { onReorderTimeout, onRetransmitTimeout, retransmitSyn } from './recovery.js';
 import { RACK, RTO, TLP, WINDOW_PROBE } from './retransmit-cause.js';
 import { backOff } from './rtt.js';
@@ -68,7 +69,7 @@ function onReorder(tcb: Tcb, now: number): void {
 function onProbe(tcb: Tcb, now: number): void {
   tell(tcb, 'probe', 'fired', tcb.retransmitAt, TLP.why, now);
   tcb.retransmitAt = Infinity;
-  if (probeAllowed(tcb)) sendProbe(tcb, now);
+  if (!applyDeferred(tcb, now) && probeAllowed(tcb)) sendProbe(tcb, now);
   armRetransmit(tcb, now);
 }
 
@@ -114,6 +115,7 @@ function onRetransmit(tcb: Tcb, now: number): void {
   if (tcb.retransmits === tcb.host.config.retransmitR1) tcb.events |= Event.TROUBLE;
   if (tcb.state === State.SYN_SENT || tcb.state === State.SYN_RECEIVED) retransmitSyn(tcb, RTO);
   else {
+    if (!applyDeferred(tcb, now)) suspectBlackHole(tcb, now);
     beginSample(tcb, tcb.host.rateSample);
     onRetransmitTimeout(tcb, tcb.host.rateSample, now);
   }

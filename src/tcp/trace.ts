@@ -21,6 +21,7 @@ export interface TracedTcb extends Traced {
   readonly sndWnd: number;
   readonly rcvNxt: number;
   readonly cwnd: number;
+  readonly pathMss: number;
   readonly ssthresh: number;
   readonly flight: number;
   readonly srtt: number;
@@ -87,6 +88,8 @@ export interface Trace {
     why: string,
     now: number,
   ): void;
+  /** `pathMss`, the path MTU less the 40 bytes of headers, has changed from `before`. */
+  pathMtu(connection: TracedTcb, before: number, why: string, now: number): void;
   /** RFC 5961: a segment was answered with a challenge, or not for the limit of §7. */
   challenge(connection: TracedTcb, answered: boolean, why: string, now: number): void;
   /** A SYN found the backlog of its listener full. */
@@ -118,6 +121,7 @@ export class SilentTrace implements Trace {
     _why: string,
     _now: number,
   ): void {}
+  pathMtu(_connection: TracedTcb, _before: number, _why: string, _now: number): void {}
   challenge(_connection: TracedTcb, _answered: boolean, _why: string, _now: number): void {}
   listenerOverflow(_segment: Segment, _backlog: number, _now: number): void {}
 }

@@ -45,6 +45,8 @@ export class Segment {
   urg = 0;
   /** IPv4 TTL, DSCP and ECN bits of the packet. */
   ttl = 0;
+  /** As sent: routers may fragment the packet (RFC 791 §3.1, DF off). */
+  mayFragment = false;
   tos = 0;
 
   /** OPT_* bits of the options that are present and well-formed. */
@@ -94,6 +96,7 @@ export function segmentsOnWire(segment: Segment): number {
 /** Leaves neither options, urgent pointer nor text; output fills in what it has of them. */
 export function emptySegment(segment: Segment): void {
   segment.urg = 0;
+  segment.mayFragment = false;
   segment.options = 0;
   segment.sackCount = 0;
   segment.length = 0;

@@ -2,35 +2,9 @@ import { describe, expect } from 'vitest';
 import { checksum } from '../../src/wire/checksum.js';
 import { ADDRESS_A, ADDRESS_B } from '../support/conversation.js';
 import { dropsOf } from '../support/drops.js';
+import { icmpErrorFor as error, icmp } from '../support/icmp.js';
 import { writeIcmpPacket, writeIpPacket, writeSegment } from '../support/packet.js';
-import { type Peer, scripted } from '../support/peer.js';
-
-function icmp(type: number, code: number, rest: number, body: Uint8Array): Uint8Array {
-  const message = new Uint8Array(8 + body.length);
-  const view = new DataView(message.buffer);
-  message[0] = type;
-  message[1] = code;
-  view.setInt32(4, rest);
-  message.set(body, 8);
-  view.setUint16(2, checksum(message, view, 0, message.length));
-  return message;
-}
-
-/**
- * An ICMP error about a segment of the host with this (relative) sequence number, of so many bytes.
- */
-function error(p: Peer, type: number, code: number, seq: number, rest = 0, bytes = 40): void {
-  const quoted = writeSegment({
-    srcAddr: ADDRESS_B,
-    dstAddr: ADDRESS_A,
-    srcPort: p.hostPort,
-    dstPort: p.peerPort,
-    flags: '.',
-    seq: p.hostIss + seq,
-    data: Buffer.alloc(bytes - 40),
-  }).subarray(0, 28);
-  p.sendRaw(writeIcmpPacket(ADDRESS_A, ADDRESS_B, icmp(type, code, rest, quoted)));
-}
+import { scripted } from '../support/peer.js';
 
 const UNREACHABLE = 3;
 
@@ -108,101 +82,6 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
       );
     }
     expect(dropsOf(p.host).icmpUnquoted).toBe(4);
-  });
-});
-
-describe('path MTU discovery (RFC 1191)', () => {
-  // RFC1191-3-a, RFC1191-3-b, RFC1191-6.4-a, RFC1191-6.4-c, RFC1191-6.4-d, RFC5681-3.1-e
-  scripted('"fragmentation needed" lowers the MSS and retransmits at once', {}, (p) => {
-    p.accept({ mss: 1_460 });
-    p.user.write(Buffer.alloc(2_920));
-    p.expect('.', { seq: 1, len: 1_460 });
-    p.expect('.', { seq: 1_461, len: 1_460 });
-    error(p, UNREACHABLE, 4, 1, 1_000);
-    p.expect('.', { seq: 1, len: 960 });
-    p.expect('.', { seq: 961, len: 960 });
-    p.expect('.', { seq: 1_921, len: 960 });
-    p.expect('.', { seq: 2_881, len: 40 });
-    p.send('.', { ack: 2_921 });
-    p.expectNothing(1_000);
-    expect(p.user.connection.info().sndMss).toBe(960);
-    expect(p.tcb.cwnd).toBeGreaterThanOrEqual(14_600);
-  });
-
-  // RFC1191-3-d, RFC1191-3-e
-  scripted('a larger MTU, an impossible one and a forged quote change nothing', {}, (p) => {
-    p.accept({ mss: 1_460 });
-    p.user.write('x');
-    p.expect('.');
-    error(p, UNREACHABLE, 4, 1, 1_500);
-    error(p, UNREACHABLE, 4, 1, 20);
-    error(p, UNREACHABLE, 4, 1, 0);
-    error(p, UNREACHABLE, 4, 500, 1_000);
-    p.expectNothing(100);
-    expect(p.user.connection.info().sndMss).toBe(1_460);
-  });
-
-  // RFC1191-3-c
-  scripted('a router that does not say its MTU: the next size that networks have', {}, (p) => {
-    p.accept({ mss: 1_460 });
-    p.user.write(Buffer.alloc(1_460));
-    p.expect('.', { seq: 1, len: 1_460 });
-    error(p, UNREACHABLE, 4, 1, 0, 1_500);
-    p.expect('.', { seq: 1, len: 1_452 });
-    p.expect('.', { seq: 1_453, len: 8 });
-    error(p, UNREACHABLE, 4, 1, 0, 1_492);
-    p.expect('.', { seq: 1, len: 966 });
-    p.expect('.', { seq: 967, len: 494 });
-    p.send('.', { ack: 1_461 });
-    p.expectNothing(1_000);
-  });
-
-  // RFC1191-6.4-b
-  scripted('several messages of one flight cause one retransmission', {}, (p) => {
-    p.accept({ mss: 1_460 });
-    p.user.write(Buffer.alloc(2_920));
-    p.expect('.', { seq: 1 });
-    p.expect('.', { seq: 1_461 });
-    error(p, UNREACHABLE, 4, 1, 1_000);
-    error(p, UNREACHABLE, 4, 1_461, 1_000);
-    for (const seq of [1, 961, 1_921, 2_881]) p.expect('.', { seq });
-    p.expectNothing(50);
-  });
-
-  // RFC1191-3.1-b
-  scripted('a smaller path MTU leaves the MSS that we announce alone', {}, (p) => {
-    p.accept({ mss: 1_460 });
-    p.user.write(Buffer.alloc(1_460));
-    p.expect('.');
-    error(p, UNREACHABLE, 4, 1, 576);
-    p.run(0);
-    p.inbox.length = 0;
-    p.peerPort = 6_000;
-    p.send('S', { seq: 0, mss: 1_460 });
-    p.expect('S.', { mss: 1_460 });
-  });
-
-  // RFC1191-3-g
-  scripted('segments are not to be fragmented', {}, (p) => {
-    p.accept({ mss: 1_460 });
-    p.user.write('x');
-    expect(p.expect('.').dontFragment).toBe(true);
-  });
-
-  // RFC1191-3-d
-  scripted('the smallest MTU still lets data through', {}, (p) => {
-    p.accept({ mss: 1_460, ts: 1 });
-    p.user.write(Buffer.alloc(100, 'q'));
-    p.expect('.');
-    error(p, UNREACHABLE, 4, 1, 68);
-    let next = 1;
-    for (let i = 0; next < 101 && i < 100; i++) {
-      const packet = p.expect('.', { seq: next }, 1_000);
-      expect(packet.data.length).toBeGreaterThan(0);
-      next += packet.data.length;
-      p.send('.', { ack: next });
-    }
-    expect(next).toBe(101);
   });
 });
 

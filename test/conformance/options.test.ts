@@ -63,7 +63,7 @@ describe('what stands only in a SYN', () => {
   // MUST-14, MUST-65, MUST-67, SHLD-5, MAY-3, RFC2018-2-a, RFC7323-2.2-a
   scripted('MSS, window scale and SACK-permitted', {}, (p) => {
     p.connect();
-    p.expect('S', { mss: 1_460, wscale: 6, sackOk: true });
+    p.expect('S', { mss: 1_460, wscale: 7, sackOk: true });
     p.send('S.', { ack: 1, mss: 1_460, wscale: 6, sackOk: true });
     p.expect('.', { mss: null, wscale: null, sackOk: false });
     p.user.write('text');
@@ -103,7 +103,7 @@ describe('window scale (RFC 7323 §2)', () => {
     scripted(`the peer's shift of ${shift} counts for all but the SYN`, {}, (p) => {
       p.listen();
       p.send('S', { wscale: shift, win: 1_000 });
-      p.expect('S.', { wscale: 6 });
+      p.expect('S.', { wscale: 7 });
       expect(p.tcb.sndWnd).toBe(1_000);
       p.send('.', { win: 1_001 });
       expect(p.tcb.sndWnd).toBe(1_001 << shift);
@@ -131,7 +131,7 @@ describe('window scale (RFC 7323 §2)', () => {
   // RFC7323-2.2-a, RFC7323-2.2-e, RFC7323-2.3-c
   scripted('our SYN offers it, an answer without it is unscaled', {}, (p) => {
     p.connect();
-    p.expect('S', { wscale: 6, win: 65_535 });
+    p.expect('S', { wscale: 7, win: 65_535 });
     p.send('S.', { ack: 1 });
     p.expect('.');
     p.send('.', { data: 'x' });

@@ -76,7 +76,10 @@ export class WindowWatch {
     return this.#syn;
   }
 
-  /** Notes a packet: the right edge of the window must never move left (RFC 9293 SHLD-14). */
+  /**
+   * Notes a packet: the right edge of the window must not move left of the furthest one (RFC 9293
+   * SHLD-14) by more than what the scale cannot say (RFC 7323 §2.4).
+   */
   sent(packet: Packet): void {
     if (packet.flags.includes('R')) return;
     const syn = packet.flags.includes('S');
@@ -90,7 +93,8 @@ export class WindowWatch {
       const moved = diff(edge, this.#edge);
       // A SYN cannot say more than 65,535, even when it follows a segment that did.
       if (syn && moved < 0) return;
-      must(moved >= 0, `the right edge of the window moved left by ${-moved}`);
+      must(-moved < 1 << this.#shift, `the right edge of the window moved left by ${-moved}`);
+      if (moved < 0) return;
     }
     this.#edge = edge;
   }

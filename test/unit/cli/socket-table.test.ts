@@ -65,9 +65,9 @@ describe('detailLine', () => {
 
   it('speaks as ss -ti does', () => {
     expect(detailLine(INFO)).toBe(
-      'ts sack newreno wscale:7,5 rto:200 rtt:0.125/0.063 mss:1448 cwnd:10 bytes_sent:15 ' +
+      'ts sack newreno wscale:7,5 rto:200 rtt:0.125/0.063 mss:1448 pmtu:1500 cwnd:10 bytes_sent:15 ' +
         'bytes_received:73 segs_out:2 segs_in:3 send 927Mbps lastsnd:3 lastrcv:3 unacked:1 minrtt:0.125 ' +
-        'rcv_wnd:1048576 snd_wnd:64256 timer:(retransmit,197ms,0)',
+        'rcv_space:14600 rcv_ssthresh:262144 rcv_wnd:1048576 snd_wnd:64256 timer:(retransmit,197ms,0)',
     );
   });
 
@@ -105,9 +105,9 @@ describe('detailLine', () => {
       ],
     });
     expect(troubled).toBe(
-      'newreno rto:1600 mss:1448 cwnd:1 ssthresh:2 bytes_sent:15 bytes_retrans:30 ' +
+      'newreno rto:1600 mss:1448 pmtu:1500 cwnd:1 ssthresh:2 bytes_sent:15 bytes_retrans:30 ' +
         'bytes_received:73 segs_out:2 segs_in:3 lastsnd:3 delivery_rate 10Mbps unacked:1 retrans:3 sacked:2 lost:1 reord_seen:4 dsack_dups:5 recovery:loss ' +
-        'ooo_bytes:100 rcv_wnd:1048576 snd_wnd:64256 nodelay orphaned timer:(delayed-ack,13ms) ' +
+        'ooo_bytes:100 rcv_space:14600 rcv_ssthresh:262144 rcv_wnd:1048576 snd_wnd:64256 nodelay orphaned timer:(delayed-ack,13ms) ' +
         'timer:(persist,1sec,3) timer:(fin-wait-2,1min) timer:(keepalive,119min)',
     );
   });

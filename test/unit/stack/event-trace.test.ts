@@ -37,7 +37,7 @@ describe('the events of a conversation', () => {
       'retransmission timer cancelled: all is acknowledged: RFC 6298 §5.2',
       'SYN_SENT -> ESTABLISHED: SYN and ACK arrived: RFC 9293 §3.10.7.3',
       'ACK now: the SYN is acknowledged: RFC 9293 §3.10.7.3',
-      'sent [.] seq 1 ack 1 win 32768 length 0',
+      'sent [.] seq 1 ack 1 win 2048 length 0',
     ]);
   });
 
@@ -50,11 +50,11 @@ describe('the events of a conversation', () => {
     conversation.userA.connection!.write(new Uint8Array(100));
     conversation.run(100);
     expect(lines.b).toEqual([
-      '100 received [P.] seq 11 ack 1 win 32768 length 100',
+      '100 received [P.] seq 11 ack 1 win 2048 length 100',
       '100 ACK delayed up to 40 ms: less than two full-sized segments wait to be acknowledged: RFC 9293 §3.8.6.3',
       '140 delayed-ACK timer fired: what was received has waited long enough: RFC 9293 §3.8.6.3',
       '140 ACK now: the delayed-ACK timer fired: RFC 9293 §3.8.6.3',
-      '140 sent [.] seq 1 ack 111 win 32767 length 0',
+      '140 sent [.] seq 1 ack 111 win 2048 length 0',
     ]);
   });
 
@@ -66,18 +66,18 @@ describe('the events of a conversation', () => {
     conversation.userA.connection!.write(new Uint8Array(100));
     conversation.run(300);
     expect(lines.a).toEqual([
-      '0 sent [P.] seq 1 ack 1 win 32768 length 100',
+      '0 sent [P.] seq 1 ack 1 win 2048 length 100',
       '0 retransmission timer set to 210 ms: octets are outstanding: RFC 6298 §5.1',
       '210 retransmission timer fired: no acknowledgment within the RTO: RFC 6298 §5.4',
       '210 cwnd 14480 -> 1448, ssthresh none -> 2896 bytes: all outstanding is taken for lost: RFC 5681 §3.1',
       '210 retransmission timer set to 420 ms: octets are outstanding: RFC 6298 §5.1',
       '210 sent again, RTO: no acknowledgment within the RTO: RFC 6298 §5.4',
-      '210 sent [P.] seq 1 ack 1 win 32768 length 100',
-      '220 received [.] seq 1 ack 101 win 32768 length 0',
+      '210 sent [P.] seq 1 ack 1 win 2048 length 100',
+      '220 received [.] seq 1 ack 101 win 2048 length 0',
       expect.stringMatching(/^220 round trip of 10 ms: /),
       '220 cwnd 1448 -> 1548 bytes: what has arrived lets the window grow: RFC 9438 §4.2',
       '220 retransmission timer cancelled: all is acknowledged: RFC 6298 §5.2',
-      '220 window of the peer 65535 -> 2097152 bytes: RFC 9293 §3.10.7.4',
+      '220 window of the peer 65535 -> 262144 bytes: RFC 9293 §3.10.7.4',
     ]);
   });
 

@@ -65,6 +65,6 @@ export function connection(id: number, state: State, ends: Ends = {}): Traced {
 /** A connection that has a TCB, whose numbers nobody asks for. */
 export function tcb(id: number, state: State, ends: Ends = {}): TracedTcb {
   const numbers = { iss: 0, irs: 0, sndUna: 0, sndNxt: 0, sndWnd: 0, rcvNxt: 0, flight: 0 };
-  const sending = { cwnd: 0, ssthresh: 0, srtt: 0, rttvar: 0, rto: 0 };
+  const sending = { cwnd: 0, pathMss: 1_460, ssthresh: 0, srtt: 0, rttvar: 0, rto: 0 };
   return { ...connection(id, state, ends), ...numbers, ...sending };
 }
