@@ -1,3 +1,4 @@
+import { checkConformance } from './conformance.js';
 import type { Finding } from './finding.js';
 import { checkLeftovers, checkLength, checkLockFile, checkTopLevelAwait } from './habits.js';
 import { checkLayers } from './layers.js';
@@ -16,5 +17,6 @@ export function checkHouse(root: string): Finding[] {
     ...checkLength(sources),
     ...checkLeftovers(sources, root),
     ...checkLockFile(root),
+    ...checkConformance(root),
   ].sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
 }

@@ -103,7 +103,10 @@ class PipeConnection implements Connection {
     this.#kernel.destroy();
   }
 
+  readonly urgentLength = 0;
   setNoDelay(): void {}
+  setTypeOfService(): void {}
+  setUserTimeout(): void {}
   setCongestionControl(): void {}
   setKeepAlive(): void {}
 

@@ -227,6 +227,7 @@ export class Socket extends Endpoint implements HandleOwner {
     this._sockname = null;
     this._unrefTimer();
     if (this.#noDelay) handle.setNoDelay(true);
+    if (this.#typeOfService) handle.connection?.setTypeOfService(this.#typeOfService);
     if (this.#keepAlive) handle.setKeepAlive(true, this.#keepAliveDelay);
     this.emit('connect');
     this.emit('ready');
@@ -470,10 +471,11 @@ export class Socket extends Endpoint implements HandleOwner {
     return this;
   }
 
-  /** Remembers the eight bits of IPv4's type of service; packets go out with 0. */
+  /** The eight bits of IPv4's type of service; the lower two are for ECN and are TCP's. */
   setTypeOfService(tos: number): this {
     if (Number.isNaN(tos)) throw invalidArgType('tos', 'of type number', tos);
     this.#typeOfService = validateInt32(tos, 'tos', 0, 255);
+    this._handle?.connection?.setTypeOfService(this.#typeOfService);
     return this;
   }
 

@@ -25,13 +25,19 @@ export interface ConnectionHandler {
   writable(): void;
   /** The peer has acknowledged everything that was written, and our FIN. */
   finished(): void;
-  /** The peer has marked data as urgent that is not read yet; it comes in line (RFC 6093). */
+  /**
+   * The peer has marked data as urgent that is not read yet; it comes in line (RFC 6093, MUST-32).
+   */
   urgent?(): void;
-  /** A segment has been retransmitted R1 times (RFC 9293 §3.8.3); it may still get through. */
+  /**
+   * A segment has been retransmitted R1 times (RFC 9293 §3.8.3); it may still get through. The
+   * report of a soft error, for users who want it (MUST-47, SHLD-9, SHLD-20).
+   */
   trouble?(): void;
   /**
-   * The connection is over: null after an orderly close by both sides. Nothing is called after it.
-   * What was received before can still be read, and {@link Connection.ended} still tells the end.
+   * The connection is over: null after an orderly close by both sides (MUST-12). Nothing is called
+   * after it. What was received before can still be read, and {@link Connection.ended} still tells
+   * the end.
    */
   closed(error: ConnectionErrorCode | null): void;
 }
@@ -74,7 +80,22 @@ export interface Connection {
   /** RST to the peer, everything dropped; the handler is called no more. */
   abort(): void;
 
+  /**
+   * Bytes to read until the end of the urgent data, of those that have not arrived too; 0 when none
+   * is left (RFC 9293 §3.8.5, MUST-33).
+   */
+  readonly urgentLength: number;
+
   setNoDelay(on: boolean): void;
+  /**
+   * The eight bits of IPv4's type of service; the lower two are ECN's (RFC 9293 MUST-48, SHLD-21).
+   */
+  setTypeOfService(tos: number): void;
+  /**
+   * R2 as a time: ms without progress after which the connection is given up; 0: what the host's
+   * configuration has (RFC 5482, RFC 9293 MUST-21).
+   */
+  setUserTimeout(ms: number): void;
   /** `initialDelay` in ms before the first probe; 0 keeps the host's configuration. */
   setKeepAlive(on: boolean, initialDelay: number): void;
   /**

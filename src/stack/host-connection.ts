@@ -6,6 +6,7 @@ import {
   send,
   setCongestionControl,
   setKeepAlive,
+  urgentLength,
 } from '../tcp/calls.js';
 import { type StateName, stateName } from '../tcp/state.js';
 import { Event, type Tcb } from '../tcp/tcb.js';
@@ -83,6 +84,19 @@ export class HostConnection implements Connection {
     this.#done = true;
     this.tcb.orphaned = true;
     abort(this.tcb, this.clock.now());
+  }
+
+  get urgentLength(): number {
+    return urgentLength(this.tcb);
+  }
+
+  setTypeOfService(tos: number): void {
+    this.tcb.tos = tos;
+  }
+
+  /** RFC 9293 MUST-21. */
+  setUserTimeout(ms: number): void {
+    this.tcb.userTimeout = ms > 0 ? ms : this.tcb.host.config.userTimeout;
   }
 
   setNoDelay(on: boolean): void {

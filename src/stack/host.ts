@@ -174,6 +174,7 @@ export class Host implements Transport {
 
   // Transport, what the socket layer stands on.
 
+  /** For one local address, or for all (RFC 9293 §3.9.1.1, MUST-43). */
   listen(options: ListenOptions, accept: Accept): Listener {
     const { address = '0.0.0.0', port } = options;
     checkPort('port', port);
@@ -241,6 +242,7 @@ export class Host implements Transport {
     return port !== 0 && this.#tcp.listeners.conflicts(local, port) ? 'EADDRINUSE' : null;
   }
 
+  /** The address that the user asks for, or the one that leads there (MUST-43, MUST-44). */
   #localAddress(options: ConnectOptions, by: Interface, remote: number): number {
     const { localAddress } = options;
     if (localAddress !== undefined && localAddress !== '0.0.0.0') {

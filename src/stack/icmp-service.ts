@@ -29,7 +29,7 @@ const ERRORS_PER_SECOND = 100;
 /** The smallest path MTU that we believe in (RFC 1191 §3). */
 const MIN_PATH_MTU = 68;
 
-/** MTUs of the links that there are, RFC 1191 §7.1. */
+/** MTUs of the links that there are, RFC 1191 §7.1 (RFC1191-3-c). */
 const PLATEAUS = [32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, MIN_PATH_MTU];
 
 /** What an ICMP error means to the connection whose segment it quotes (RFC 9293 §3.9.2.2). */
@@ -157,7 +157,7 @@ export class IcmpService {
       : Drop.ICMP_UNQUOTED;
   }
 
-  /** The header and the first 8 bytes of a segment are quoted at least (RFC 792). */
+  /** The header and the first 8 bytes of a segment are quoted at least (RFC792-3-a, RFC792-3-b). */
   #readQuoted(bytes: Uint8Array, view: DataView, offset: number, length: number): boolean {
     if (length < IPV4_HEADER_BYTES + ICMP_HEADER_BYTES) return false;
     const headerLength = (bytes[offset]! & 15) << 2;

@@ -19,7 +19,7 @@ export class Identity {
   readonly #words = new Int32Array(4);
   readonly #portCounters = new Uint32Array(PORT_TABLE);
 
-  /** @param secret 32 unpredictable bytes */
+  /** @param secret 32 unpredictable bytes (RFC 9293 MUST-9) */
   constructor(secret: Uint8Array) {
     this.#isn = new SipHash(secret.subarray(0, 16));
     this.#ports = new SipHash(secret.subarray(16, 32));
@@ -33,7 +33,10 @@ export class Identity {
     return seq(this.#hashTuple(tuple) + Math.floor((now * 250) % 0x1_0000_0000));
   }
 
-  /** The other half of the same hash: unrelated to the ISN for those without the secret. */
+  /**
+   * The other half of the same hash, unrelated to the ISN for those without the secret:
+   * RFC7323-7-a.
+   */
   timestampOffset(tuple: FourTuple): number {
     this.#hashTuple(tuple);
     return this.#isn.highWord;

@@ -64,14 +64,14 @@ export class Interfaces {
     return this.isOwn(address) || (this.#loopback !== null && isLoopback(address));
   }
 
-  /** Whether a datagram for `address` that came by `by` is for us; broadcasts are not. */
+  /** Whether a datagram for `address` that came by `by` is for us; broadcasts are not (MUST-57). */
   accepts(address: number, by: Interface): boolean {
     if (this.isOwn(address)) return true;
     if (by.isLoopback) return isLoopback(address);
     return this.acceptAny && !isLoopback(address) && !isGroup(address);
   }
 
-  /** RFC 1122 §3.2.1.3: what cannot be the address of one other host. */
+  /** RFC 1122 §3.2.1.3: what cannot be the address of one other host (RFC 9293 MUST-63). */
   isBadSource(address: number, by: Interface): boolean {
     if (by.isLoopback) return false;
     return address === 0 || isGroup(address) || isLoopback(address) || this.isOwn(address);

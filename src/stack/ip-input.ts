@@ -111,6 +111,7 @@ export class IpInput {
     const header = this.#header;
     const segment = this.#segment;
     this.counters.tcpInSegs++;
+    // RFC 9293 MUST-3; the kernel vouches for what it has checked or made itself.
     if (!vouched) {
       const pseudo = pseudoHeaderSum(header.srcAddr, header.dstAddr, PROTOCOL_TCP, length);
       if (fold(sum(bytes, view, offset, length, pseudo)) !== 0xffff) {

@@ -28,6 +28,7 @@ export class IpOutput {
     this.#id = id & 0xffff;
   }
 
+  /** One segment in one packet, not to be fragmented (RFC 1191 §3), with its checksum (MUST-2). */
   sendTcp(by: Interface, segment: Segment): void {
     const { link, tx } = by;
     const headers = IPV4_HEADER_BYTES + tcpHeaderLength(segment);

@@ -35,7 +35,10 @@ export class HostListener implements Listener {
   }
 }
 
-/** All listeners of a host, by port. */
+/**
+ * All listeners of a host, by port. They are no connections: LISTEN touches none (RFC 9293 §3.9.1.1,
+ * MUST-41, MUST-42).
+ */
 export class Listeners {
   readonly #byPort = new Map<number, HostListener[]>();
 

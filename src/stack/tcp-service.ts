@@ -465,7 +465,10 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 }
 
-/** Our MSS option: what the interface's MTU lets in, less two headers (RFC 6691). */
+/**
+ * Our MSS option: what the interface's MTU lets in, less two headers (RFC 6691, RFC 9293 MUST-67),
+ * and whatever the path to this peer may carry (RFC1191-3.1-b).
+ */
 function mssOf(by: Interface): number {
   return by.link.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
 }

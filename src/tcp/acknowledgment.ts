@@ -78,8 +78,8 @@ function dropAcknowledged(tcb: Tcb): void {
 }
 
 /**
- * RFC 6298 §3: a sample per round trip, of what was sent once (Karn), or else the echoed timestamp
- * (RFC 7323 §4).
+ * RFC 6298 §3, RFC 9293 MUST-18: a sample per round trip, of what was sent once (Karn), or else the
+ * echoed timestamp (RFC 7323 §4.1, §4.2).
  */
 function sampleRtt(
   tcb: Tcb,

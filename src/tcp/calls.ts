@@ -1,4 +1,4 @@
-import { add, type Seq } from '../base/seq.js';
+import { add, diff, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
 import { checkCongestionControl, createCongestionControl } from './congestion.js';
 import { startCongestionControl } from './congestion-window.js';
@@ -48,8 +48,16 @@ export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolea
 /** RECEIVE (§3.10.3): the next chunk in order, or null. A larger window is announced when it pays. */
 export function receive(tcb: Tcb): Uint8Array | null {
   const chunk = tcb.receiveQueue.shift();
+  if (tcb.urgentMode && urgentLength(tcb) === 0) tcb.urgentMode = false;
   if (chunk !== null && !tcb.dirty) tcb.host.markDirty(tcb);
   return chunk;
+}
+
+/** Octets from the next that the user reads to the end of the urgent data (§3.8.5, MUST-33). */
+export function urgentLength(tcb: Tcb): number {
+  if (!tcb.urgentMode) return 0;
+  const read = add(tcb.rcvNxt, -tcb.receiveQueue.length);
+  return Math.max(diff(tcb.rcvUp, read), 0);
 }
 
 /** CLOSE (§3.10.4): FIN after everything written. The other direction stays open. */
@@ -123,7 +131,8 @@ export function abort(tcb: Tcb, now: number): void {
 
 /**
  * The user lets go of the connection, as by close(2): FIN after everything written, and nobody reads
- * any more. Octets that were not read are lost, which the peer is told by RST (§3.6.1, SHLD-3).
+ * any more (MAY-1). Octets that were not read are lost, which the peer is told by RST (§3.6.1,
+ * SHLD-3).
  */
 export function release(tcb: Tcb, now: number): void {
   if (tcb.orphaned) return;
@@ -139,7 +148,10 @@ export function release(tcb: Tcb, now: number): void {
   tcb.host.markDirty(tcb);
 }
 
-/** Keep-alive on or off for this connection (RFC 9293 §3.8.4, MUST-24). `idle` in ms; 0: unchanged. */
+/**
+ * Keep-alive on or off for this connection (RFC 9293 §3.8.4, MUST-24, MUST-27). `idle` in ms; 0:
+ * unchanged.
+ */
 export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): void {
   tcb.keepAlive = on;
   if (idle > 0) tcb.keepAliveIdle = idle;
@@ -160,9 +172,9 @@ export function setCongestionControl(tcb: Tcb, name: string, now: number): void 
 }
 
 /**
- * An ICMP error that quotes a segment of this connection (RFC 9293 §3.9.2.2). Hard errors end a
- * connection that is being opened; later they are soft as well, because anyone can forge them
- * (RFC 5461 §4, RFC 5927 §5). The quoted number must be outstanding (RFC 5927 §4).
+ * An ICMP error that quotes a segment of this connection (RFC 9293 §3.9.2.2, SHLD-25, SHLD-26).
+ * Hard errors end a connection that is being opened; later they are soft as well, because anyone
+ * can forge them (RFC 5461 §4, RFC 5927 §5). The quoted number must be outstanding (RFC 5927 §4).
  */
 export function icmpError(
   tcb: Tcb,

@@ -89,6 +89,8 @@ export interface TcpConfig {
   /** Explicit congestion notification: `on` asks each peer for it, `passive` agrees when a peer
    * asks, as Linux does, `off` refuses: RFC 3168 §6.1.1. */
   ecn: EcnMode;
+  /** Time to live of what is sent, in hops: RFC 9293 §3.9.2, MUST-49. */
+  ttl: number;
   /** Start connections with the Nagle algorithm off: RFC 9293 §3.7.4, MUST-17. */
   noDelay: boolean;
 
@@ -133,6 +135,7 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   congestionControl: DEFAULT_CONGESTION_CONTROL,
   pacing: false,
   ecn: 'passive',
+  ttl: 64,
   noDelay: false,
   backlog: 511,
   challengeAckLimit: 1_000,
@@ -174,6 +177,7 @@ const RANGES: {
   minPathMtu: [68, 1_500],
   mtuProbeInterval: [1_000, DAY],
   initialWindow: [1, 1_000],
+  ttl: [1, 255],
   backlog: [1, 65_535],
   challengeAckLimit: [1, 1_000_000],
 };

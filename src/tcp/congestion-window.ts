@@ -103,7 +103,10 @@ export function noteLost(tcb: Tcb, row: number, size: number): void {
   congestion.onLost(tcb, loss);
 }
 
-/** A loss begins recovery: ssthresh falls, unless a mark has lowered it for this window already. */
+/**
+ * A loss begins recovery (RFC 5681 §4.3, RFC 2018 §5.1): ssthresh falls, unless a mark has lowered
+ * it for this window already.
+ */
 export function reduceForLoss(tcb: Tcb, now: number): void {
   noteUnvalidatedLoss(tcb);
   const { congestion } = tcb;

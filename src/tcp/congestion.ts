@@ -185,6 +185,7 @@ export function checkCongestionControl(name: string): void {
 }
 
 /**
+ * RFC 9293 MAY-18: any of those that there are.
  * @param name one that {@link checkCongestionControl} accepts
  * @throws TypeError (ERR_INVALID_RETURN_VALUE) when a factory gives what is no congestion control
  */

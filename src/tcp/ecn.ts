@@ -12,8 +12,8 @@ const MARK_CHANGED = 'marks begin or end: RFC 8257 §3.2';
 const MARK_ECHOED = 'the peer echoes a congestion mark: RFC 3168 §6.1.2';
 
 /**
- * ECE and CWR of our SYN or SYN,ACK (RFC 3168 §6.1.1). A SYN that was not answered goes out again
- * without, for paths that lose those with (§6.1.1.1).
+ * ECE and CWR of our SYN or SYN,ACK (RFC 3168 §6.1.1, RFC 9293 SHLD-8). A SYN that was not answered
+ * goes out again without, for paths that lose those with (§6.1.1.1).
  */
 export function synFlags(tcb: Tcb, passive: boolean, again: boolean): number {
   if (passive) return tcb.ecnOk ? ECE : 0;

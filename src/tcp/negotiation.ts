@@ -39,6 +39,7 @@ export function takeSynOptions(tcb: Tcb, syn: Segment, now: number): void {
   if (!tcb.windowScaleOk) tcb.rcvWindowShift = 0;
   tcb.sackOk = config.sack && (syn.options & OPT_SACK_PERMITTED) !== 0;
   tcb.lossDetection = lossDetection(tcb.sackOk, config.lossDetection);
+  // RFC7323-3.2-c, RFC7323-3.2-i: what a SYN echoes is not looked at.
   tcb.timestampsOk = config.timestamps && (syn.options & OPT_TIMESTAMPS) !== 0;
   if (tcb.timestampsOk) {
     tcb.tsRecent = syn.tsVal;

@@ -2,9 +2,10 @@ import type { AckSample, CongestionControl, CongestionState } from './congestion
 import { HyStart } from './hystart.js';
 
 /**
- * Slow start and congestion avoidance of RFC 5681 §3.1, counting bytes as RFC 3465 does. Its limit of
- * 2 SMSS per ACK is left out: a receiver behind segmentation offload acknowledges tens of segments at
- * a time, and growth by what has arrived never does more than double the window in a round trip.
+ * Slow start and congestion avoidance of RFC 5681 §3.1 (RFC 9293 MUST-19), counting bytes as RFC
+ * 3465 does. Its limit of 2 SMSS per ACK is left out: a receiver behind segmentation offload
+ * acknowledges tens of segments at a time, and growth by what has arrived never does more than
+ * double the window in a round trip.
  */
 export class NewReno implements CongestionControl {
   readonly name = 'newreno';

@@ -78,7 +78,10 @@ export function output(tcb: Tcb, now: number): void {
   }
 }
 
-/** SYN, or SYN and ACK, according to the state; the first time or again. */
+/**
+ * SYN, or SYN and ACK, according to the state; the first time or again. MUST-14, SHLD-5, MAY-3:
+ * with MSS.
+ */
 function sendSyn(tcb: Tcb, now: number): void {
   const { config } = tcb.host;
   const segment = tcb.host.segmentOut;
@@ -220,7 +223,10 @@ function sendMtuProbe(tcb: Tcb, now: number): boolean {
   return true;
 }
 
-/** As much as one burst takes, in full segments unless everything that is left goes out with it. */
+/**
+ * As much as one burst takes, in full segments unless everything that is left goes out with it
+ * (RFC 9293 §3.9.1.2, SHLD-27, SHLD-28, MAY-16).
+ */
 function wholeSegments(tcb: Tcb, pending: number, room: number): number {
   const most = Math.min(pending, room, pacingBurst(tcb, tcb.host.maxBurst(tcb)));
   if (most >= pending || most < tcb.sndMss) return most;
@@ -314,7 +320,10 @@ function attachText(tcb: Tcb, segment: Segment, offset: number, length: number):
   segment.length2 = length - first;
 }
 
-/** RFC 6093 §3, RFC 9293 MUST-62: the pointer is to the octet after the urgent data. */
+/**
+ * RFC 6093 §3, RFC 9293 MUST-62: the pointer is to the octet after the urgent data. Further away
+ * than it reaches, there is no URG yet (MUST-30, MUST-31).
+ */
 function markUrgent(tcb: Tcb, segment: Segment): void {
   const pointer = diff(tcb.sndUp, segment.seq);
   if (pointer <= 0) {
@@ -325,7 +334,7 @@ function markUrgent(tcb: Tcb, segment: Segment): void {
   }
 }
 
-/** The fields that all segments of a connection share; no text. */
+/** The fields that all segments of a connection share (RFC 9293 MUST-45, SHLD-22); no text. */
 function begin(tcb: Tcb, segment: Segment, flags: number, sequence: Seq, now: number): void {
   segment.srcAddr = tcb.localAddr;
   segment.dstAddr = tcb.remoteAddr;
@@ -341,6 +350,7 @@ function begin(tcb: Tcb, segment: Segment, flags: number, sequence: Seq, now: nu
   if (tcb.timestampsOk && tcb.state !== State.SYN_SENT) setTimestamps(tcb, segment, now);
 }
 
+/** RFC 7323 §3.2: in every segment once agreed on; without ACK there is nothing to echo. */
 function setTimestamps(tcb: Tcb, segment: Segment, now: number): void {
   segment.options |= OPT_TIMESTAMPS;
   segment.tsVal = timestamp(tcb, now);
@@ -350,7 +360,7 @@ function setTimestamps(tcb: Tcb, segment: Segment, now: number): void {
 /**
  * Announces the window in units of the scale: rounded up, so that the edge does not move left, unless
  * that offers a unit or more beyond the buffer. Then it is rounded down, and what lies between is taken
- * all the same (RFC 7323 §2.4).
+ * all the same (RFC7323-2.4-b, RFC7323-2.4-c).
  */
 function finishWindow(tcb: Tcb, segment: Segment, now: number): void {
   const shift = tcb.rcvWindowShift;
@@ -380,11 +390,12 @@ function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void
 
 /**
  * Sends the reset for a segment that belongs to no connection (RFC 9293 §3.10.7.1), or that an
- * embryonic one, `tcb`, cannot accept. Never in answer to a reset.
+ * embryonic one, `tcb`, cannot accept (RFC792-3-d). Never in answer to a reset.
  */
 export function sendResetFor(arrived: Segment, host: TcpHost, tcb: Tcb | null, now: number): void {
   const reset = host.segmentOut;
   writeResetFor(arrived, reset);
+  reset.ttl = host.config.ttl;
   host.counters.tcpOutRsts++;
   host.counters.tcpOutSegs++;
   host.transmit(reset, tcb, now);
@@ -405,7 +416,11 @@ function writeResetFor(arrived: Segment, reset: Segment): void {
     reset.flags = RST | ACK;
   }
   reset.wnd = 0;
-  reset.ttl = 64;
   reset.tos = 0;
   emptySegment(reset);
+  if ((arrived.options & OPT_TIMESTAMPS) === 0) return;
+  // RFC 7323 §5.2 (RFC7323-5.2-b), which lets its receiver tell a RST for this incarnation.
+  reset.options = OPT_TIMESTAMPS;
+  reset.tsVal = 0;
+  reset.tsEcr = arrived.tsVal;
 }

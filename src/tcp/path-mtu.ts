@@ -98,6 +98,7 @@ function nextSmaller(mss: number, baseMtu: number): number {
   return 0;
 }
 
+/** RFC 5927 §4, RFC792-3-c. */
 export function isOutstanding(tcb: Tcb, sequence: Seq): boolean {
   const ahead = diff(sequence, tcb.sndUna);
   return ahead >= 0 && ahead < tcb.flight;

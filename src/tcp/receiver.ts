@@ -79,6 +79,7 @@ export function receiveEarlyText(tcb: Tcb): void {
   tcb.events |= Event.READABLE;
 }
 
+/** MAY-13, RFC 2018 §4: each is told of at once. */
 function receiveOutOfOrder(
   tcb: Tcb,
   segment: Segment,
@@ -159,7 +160,7 @@ export function receiveFin(tcb: Tcb, segment: Segment): boolean {
 
 /**
  * The window that the next segment will offer, in bytes. It never moves the right edge left (SHLD-14)
- * and moves it right only in steps worth a segment (MUST-39).
+ * and moves it right only in steps worth a segment (MUST-39); it may stay at 0 (MAY-8).
  */
 export function receiveWindow(tcb: Tcb): number {
   const offered = diff(tcb.rcvAdv, tcb.rcvNxt);

@@ -182,7 +182,8 @@ function enterFastRecovery(tcb: Tcb, now: number): void {
 
 /** All that was outstanding when recovery began is acknowledged. */
 function endRecovery(tcb: Tcb, now: number): void {
-  // PRR ends at ssthresh (RFC 6937 §3); after a timeout slow start goes on from where it is.
+  // PRR ends at ssthresh (RFC 6937 §3, RFC5681-4.3-c); after a timeout slow start goes on from
+  // where it is.
   if (tcb.recovery === Recovery.FAST) {
     setRecoveryWindow(tcb, Math.max(tcb.ssthresh, tcb.sndMss));
   }

@@ -6,7 +6,10 @@ const BETA = 1 / 4;
 /** Stands for a round trip that took no time, since 0 stands for none; too little to change a sum. */
 const NO_TIME = 1e-30;
 
-/** Takes a round-trip sample in ms: SRTT, RTTVAR and RTO of RFC 6298 §2. */
+/**
+ * Takes a round-trip sample in ms: SRTT, RTTVAR and RTO of RFC 6298 §2.2 and §2.3 (RFC 9293
+ * MUST-18).
+ */
 export function rttSample(tcb: Tcb, sample: number, now: number): void {
   if (tcb.srtt === 0) {
     tcb.srtt = Math.max(sample, NO_TIME);
@@ -27,9 +30,9 @@ export function rttSample(tcb: Tcb, sample: number, now: number): void {
 }
 
 /**
- * RTO from the estimate, without back-off. The lower bound holds for the term of the variation, as on
- * Linux: a path that was steady for a while must not time out for the first ACK that is late by more
- * than the granularity G of RFC 6298 §2.3.
+ * RTO from the estimate, without back-off (RFC 6298 §2.4, RFC6298-4). The lower bound holds for the
+ * term of the variation, as on Linux: a path that was steady for a while must not time out for the
+ * first ACK that is late by more than the granularity G of RFC 6298 §2.3.
  */
 export function setRto(tcb: Tcb): void {
   const { config } = tcb.host;
@@ -41,7 +44,7 @@ export function setRto(tcb: Tcb): void {
   tcb.rto = Math.min(rto, config.rtoMax);
 }
 
-/** RFC 6298 §5.5: "back off the timer". */
+/** RFC 6298 §5.5, RFC 9293 MUST-19: "back off the timer". */
 export function backOff(tcb: Tcb): void {
   tcb.rto = Math.min(tcb.rto * 2, tcb.host.config.rtoMax);
 }

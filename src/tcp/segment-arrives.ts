@@ -166,14 +166,19 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   return arrivesFromSixth(tcb, segment, now);
 }
 
-/** RFC 7323 §5.3 R3, for segments that have passed all checks: forged ones must not set it. */
+/**
+ * RFC 7323 §4.3 and §5.3 R3, for segments that have passed all checks: forged ones must not set it.
+ */
 function noteTimestamp(tcb: Tcb, segment: Segment, now: number): void {
   if (!tcb.timestampsOk || !leq(segment.seq, tcb.lastAckSent)) return;
   tcb.tsRecent = segment.tsVal;
   tcb.tsRecentAt = now;
 }
 
-/** PAWS (RFC 7323 §5.3 R1) and the rule that timestamps once agreed on are always there (§3.2). */
+/**
+ * PAWS (RFC 7323 §5.3 R1); timestamps once agreed on are always there (RFC7323-3.2-g,
+ * RFC7323-3.2-h).
+ */
 function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((segment.options & OPT_TIMESTAMPS) === 0) return Drop.TCP_PAWS;
   if (((segment.tsVal - tcb.tsRecent) | 0) >= 0) return Drop.NONE;
@@ -219,7 +224,10 @@ function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
   return Drop.TCP_UNACCEPTABLE_SEQ;
 }
 
-/** §3.10.7.4, second: only the exact number resets, others in the window are challenged. */
+/**
+ * §3.10.7.4, second: only the exact number resets, others in the window are challenged. Text that
+ * comes with it means nothing (SHLD-2).
+ */
 function arrivesReset(tcb: Tcb, segment: Segment, now: number): Drop {
   if (segment.seq !== tcb.rcvNxt) {
     return challenge(tcb, 'a RST that is not exactly next: RFC 5961 §3.2', now);
@@ -345,7 +353,10 @@ function resetUnreadable(tcb: Tcb, now: number): Drop {
   return Drop.NONE;
 }
 
-/** Sixth, in line as RFC 6093 has it: the pointer marks a place, the octets are ordinary text. */
+/**
+ * Sixth, in line as RFC 6093 has it (RFC6093-3.2-a): the pointer marks a place, the octets are
+ * ordinary text. The user hears of each place that is further on (MUST-30, MUST-32, MUST-66).
+ */
 function arrivesUrgent(tcb: Tcb, segment: Segment): void {
   if ((segment.flags & URG) === 0) return;
   const pointer = add(segment.seq, segment.urg);
@@ -427,10 +438,13 @@ function establishedClosing(tcb: Tcb): void {
 /** SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. */
 function updateSendWindow(tcb: Tcb, segment: Segment, now: number): void {
   if (lt(segment.ack, tcb.sndUna)) return;
+  const shut = tcb.sndWnd === 0;
   if (lt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack))) {
     setSendWindow(tcb, segment, now);
   }
-  if (tcb.persisting) onAckWhilePersisting(tcb, now);
+  // Shut over what is outstanding, retransmissions were the probes.
+  const reopened = shut && tcb.sndWnd > 0 && tcb.retransmits > 0;
+  if (tcb.persisting || reopened) onProbeAnswered(tcb, now);
 }
 
 function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
@@ -444,7 +458,7 @@ function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
 }
 
 /** The peer lives (MUST-37). Once its window opens, a probe that it did not take is sent again. */
-function onAckWhilePersisting(tcb: Tcb, now: number): void {
+function onProbeAnswered(tcb: Tcb, now: number): void {
   tcb.retransmits = 0;
   tcb.waitingSince = now;
   if (tcb.sndWnd === 0) return;

@@ -21,8 +21,8 @@ export function allowance(tcb: Tcb): number {
 
 /**
  * Octets that may be sent again of `lost` ones that begin at the offset `used` from SND.UNA. The
- * first segment goes out even if the window has shrunk over it (RFC 9293 SHLD-16, MUST-35), and
- * without SACK whatever cwnd is, since its row of duplicate ACKs says that others have left.
+ * first segment goes out even if the window has shrunk over it (RFC 9293 SHLD-16, MUST-35, MAY-7),
+ * and without SACK whatever cwnd is, since its row of duplicate ACKs says that others have left.
  */
 export function resendAllowance(tcb: Tcb, used: number, lost: number): number {
   const first = used === 0 ? Math.min(lost, tcb.sndMss) : 0;
@@ -39,7 +39,8 @@ export function unsent(tcb: Tcb): number {
 
 /**
  * The sender's side of silly-window avoidance with the Nagle algorithm (RFC 9293 §3.8.6.2.1 and
- * §3.7.4, MUST-38, SHLD-7): whether any of the `pending` octets goes out when `room` is allowed.
+ * §3.7.4, MUST-38, MUST-60, SHLD-7): whether any of the `pending` octets goes out when `room` is
+ * allowed.
  */
 export function sendsNow(tcb: Tcb, pending: number, room: number): boolean {
   const length = Math.min(pending, room);

@@ -128,7 +128,7 @@ export class Tcb {
   sndUna: Seq = seq(0);
   /** The next number never sent before. */
   sndNxt: Seq = seq(0);
-  /** SND.WND in bytes, scaled. */
+  /** SND.WND in bytes, scaled (RFC 9293 REC-1). */
   sndWnd = 0;
   sndWl1: Seq = seq(0);
   sndWl2: Seq = seq(0);
@@ -197,8 +197,13 @@ export class Tcb {
   /** What our MTU allows the peer to send us in one segment: our MSS option (RFC 6691). */
   readonly rcvMss: number;
   noDelay: boolean;
+  /**
+   * DiffServ and ECN bits of what is sent (RFC 9293 MUST-48, SHLD-21, SHLD-22); ECN's are TCP's
+   * own.
+   */
   tos = 0;
-  ttl = 64;
+  /** RFC 9293 MUST-49. */
+  readonly ttl: number;
 
   windowScaleOk = false;
   sackOk = false;
@@ -347,6 +352,7 @@ export class Tcb {
   keepAliveAt = Infinity;
   /** When the pacing rate lets more out. */
   pacingAt = Infinity;
+  /** RFC 9293 MUST-25. */
   keepAlive = false;
   keepAliveIdle: number;
   keepAliveUnanswered = 0;
@@ -414,6 +420,7 @@ export class Tcb {
     this.rcvSpace = Math.min(10 * this.rcvMss, config.receiveBuffer);
     this.rcvFullSize = this.rcvMss;
     this.noDelay = config.noDelay;
+    this.ttl = config.ttl;
     this.quickAcks = config.quickAcks;
     this.rto = config.rtoInitial;
     this.keepAliveIdle = config.keepAliveIdle;

@@ -22,6 +22,7 @@ export class TimeWait {
   readonly timestampsOk: boolean;
   readonly tsRecent: number;
   readonly tsOffset: number;
+  readonly ttl: number;
   readonly interfaceIndex: number;
   /** When it ends, ms. */
   expires = 0;
@@ -41,6 +42,7 @@ export class TimeWait {
     this.timestampsOk = tcb.timestampsOk;
     this.tsRecent = tcb.tsRecent;
     this.tsOffset = tcb.tsOffset;
+    this.ttl = tcb.ttl;
     this.interfaceIndex = tcb.interfaceIndex;
   }
 }
@@ -100,7 +102,7 @@ export function writeTimeWaitAck(record: TimeWait, segment: Segment, now: number
   segment.ack = record.rcvNxt;
   segment.flags = ACK;
   segment.wnd = record.wnd;
-  segment.ttl = 64;
+  segment.ttl = record.ttl;
   segment.tos = 0;
   emptySegment(segment);
   segment.options = record.timestampsOk ? OPT_TIMESTAMPS : 0;

@@ -103,7 +103,7 @@ function onDelayedAck(tcb: Tcb, now: number): void {
   tcb.ackNow = 'the delayed-ACK timer fired: RFC 9293 §3.8.6.3';
 }
 
-/** RETRANSMISSION TIMEOUT with R1 and R2 (§3.8.3) and RFC 6298 §5.4 to 5.7. */
+/** RETRANSMISSION TIMEOUT with R1 and R2 (§3.8.3, MUST-20, SHLD-9) and RFC 6298 §5.4 to 5.7. */
 function onRetransmit(tcb: Tcb, now: number): void {
   tell(tcb, 'retransmit', 'fired', tcb.retransmitAt, RTO.why, now);
   tcb.retransmits++;
@@ -123,7 +123,9 @@ function onRetransmit(tcb: Tcb, now: number): void {
   armRetransmit(tcb, now);
 }
 
-/** R2, or the user timeout when there is one (RFC 5482). A SYN is tried by time (MUST-23). */
+/**
+ * R2, or the user timeout when there is one (RFC 5482). A SYN is tried by time (MUST-22, MUST-23).
+ */
 function givesUp(tcb: Tcb, now: number): boolean {
   const { config } = tcb.host;
   const waited = now - tcb.waitingSince;
@@ -143,7 +145,7 @@ function retries(tcb: Tcb): number {
   return tcb.orphaned ? Math.min(orphanRetries, retransmitR2) : retransmitR2;
 }
 
-/** Probes a window that lets nothing out (§3.8.6.1), with back-off (SHLD-30). */
+/** Probes a window that lets nothing out (§3.8.6.1, MUST-36), with back-off (SHLD-30). */
 function onPersist(tcb: Tcb, now: number): void {
   tell(tcb, 'persist', 'fired', tcb.retransmitAt, WINDOW_PROBE.why, now);
   tcb.retransmits++;
@@ -172,7 +174,10 @@ function onPersist(tcb: Tcb, now: number): void {
   armPersist(tcb, now);
 }
 
-/** §3.8.4: a probe without data (SHLD-12), one number behind, which the peer must answer. */
+/**
+ * §3.8.4: a probe without data (SHLD-12), one number behind, which the peer must answer (MAY-5,
+ * MUST-29).
+ */
 function onKeepAlive(tcb: Tcb, now: number): void {
   const { config } = tcb.host;
   const idle = 'nothing was heard for so long: RFC 9293 §3.8.4';

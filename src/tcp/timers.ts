@@ -76,7 +76,9 @@ const LOSS_TIMERS: Readonly<Record<LossTimer, LossTimerName>> = [
   'probe',
 ];
 
-/** RFC 9293 §3.8.6.3 (MUST-40): what was received is acknowledged within a limit of time. */
+/**
+ * RFC 9293 §3.8.6.3 (SHLD-18, MUST-40): what was received is acknowledged within a limit of time.
+ */
 export function armDelayedAck(tcb: Tcb, now: number): void {
   tcb.delayedAckAt = now + tcb.host.config.delayedAck;
   const why = 'less than two full-sized segments wait to be acknowledged: RFC 9293 §3.8.6.3';

@@ -40,7 +40,7 @@ export const enum Drop {
   TCP_OPTION_LENGTH,
   /** For no connection and no listener. */
   TCP_NO_CONNECTION,
-  /** A port of 0, or a source or destination that is broadcast or multicast (RFC 9293 MUST-57, 63). */
+  /** A port of 0. */
   TCP_BAD_ADDRESS,
   /** Wholly outside the receive window. */
   TCP_UNACCEPTABLE_SEQ,

@@ -35,7 +35,7 @@ export class Ipv4Header {
 /**
  * Fills `header` from the packet of `length` bytes at `offset`. The payload starts
  * `header.headerLength` bytes in and ends at `header.totalLength`, which may leave bytes unused.
- * Options are skipped.
+ * Options are skipped, a source route too (RFC 9293 MUST-50, MUST-53).
  */
 export function parseIpv4(
   bytes: Uint8Array,

@@ -37,9 +37,10 @@ const SACK_PERMITTED_TIMESTAMPS = 0x0402080a;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 
 /**
- * Fills the TCP fields of `segment` from the `length` bytes of a segment at `offset`; the payload
- * stays where it is and its second range is cleared. Addresses, `ttl`, `tos` and `segmentSize` are
- * the caller's, and so is the checksum, which is not looked at.
+ * Fills the TCP fields of `segment` (RFC 9293 §3.1; the window is unsigned, MUST-1) from the
+ * `length` bytes of a segment at `offset`; the payload stays where it is and its second range is
+ * cleared. Addresses, `ttl`, `tos` and `segmentSize` are the caller's, and so is the checksum,
+ * which is not looked at.
  */
 export function parseTcp(
   bytes: Uint8Array,
@@ -83,6 +84,11 @@ export function parseTcp(
   return optionsAt === end ? Drop.NONE : parseOptions(bytes, view, optionsAt, end, segment);
 }
 
+/**
+ * The options of any segment, at any alignment (RFC 9293 §3.1, §3.2: MUST-4, MUST-5, MUST-64).
+ * Unknown ones are skipped by their length (MUST-6, MUST-68); one that cannot be drops the segment
+ * (MUST-7).
+ */
 function parseOptions(
   bytes: Uint8Array,
   view: DataView,
@@ -193,6 +199,10 @@ export function writeTcp(view: DataView, offset: number, segment: Segment): numb
   return length;
 }
 
+/**
+ * What only a SYN has (MUST-14, MUST-65); NOPs and no end of list, so that nothing is padded
+ * (MUST-69).
+ */
 function writeSynOptions(view: DataView, start: number, segment: Segment): void {
   const options = segment.options;
   const sackPermitted = (options & OPT_SACK_PERMITTED) !== 0;

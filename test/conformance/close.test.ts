@@ -139,6 +139,7 @@ describe('a user who lets go (RFC 9293 §3.6.1)', () => {
     p.expectState('CLOSED');
   });
 
+  // MAY-1
   scripted('SHLD-3: data after close is answered with RST', {}, (p) => {
     p.accept();
     p.user.connection.close();

@@ -19,9 +19,27 @@ function take(p: Peer, count: number, seq: number): void {
 }
 
 describe('congestion control (RFC 5681, RFC 6582)', () => {
+  // RFC5681-2-a, RFC5681-3.1-b, RFC5681-3.1-c
   scripted('RFC 6928: the initial window is 10 segments', {}, (p) => {
     start(p, 50_000);
     take(p, 10, 1);
+  });
+
+  // RFC5681-3.1-d
+  scripted('§3.1: after a lost SYN it is one segment', {}, (p) => {
+    p.connect();
+    p.expect('S');
+    p.expect('S', {}, 1_001);
+    p.send('S.', { ack: 1, mss: MSS });
+    p.expect('.');
+    p.user.write(Buffer.alloc(50_000));
+    take(p, 1, 1);
+  });
+
+  // RFC5681-3.1-f
+  scripted('§3.1: ssthresh begins high', {}, (p) => {
+    start(p, 0);
+    expect(p.tcb.ssthresh).toBeGreaterThanOrEqual(2 ** 30);
   });
 
   scripted('the initial window of the configuration', { tcp: { initialWindow: 2 } }, (p) => {
@@ -29,6 +47,7 @@ describe('congestion control (RFC 5681, RFC 6582)', () => {
     take(p, 2, 1);
   });
 
+  // MUST-19, RFC5681-3.1-a
   scripted(
     '§3.1 slow start: cwnd grows by what is acknowledged',
     { tcp: { initialWindow: 2 } },
@@ -50,6 +69,7 @@ describe('congestion control (RFC 5681, RFC 6582)', () => {
     expect(p.tcb.cwnd).toBe(10_000);
   });
 
+  // MUST-19, RFC5681-3.1-a, RFC5681-3.1-h, RFC5681-3.1-i
   scripted(
     '§3.1 congestion avoidance: one segment per window',
     { tcp: { initialWindow: 4 } },
@@ -66,6 +86,8 @@ describe('congestion control (RFC 5681, RFC 6582)', () => {
     },
   );
 
+  // RFC5681-3.2-c, RFC5681-3.2-d, RFC5681-3.2-e, RFC5681-3.2-g, RFC5681-3.2-h, RFC5681-3.2-i,
+  // RFC5681-3.2-j, RFC5681-3.2-k
   scripted(
     'RFC 3042: two duplicate ACKs let out two new segments; §3.2: the third retransmits',
     {},
@@ -97,6 +119,7 @@ describe('congestion control (RFC 5681, RFC 6582)', () => {
     },
   );
 
+  // RFC5681-4.3-a
   scripted('RFC 6582: each partial ACK retransmits the next hole', {}, (p) => {
     start(p, 10_000);
     take(p, 10, 1);
@@ -134,6 +157,7 @@ describe('congestion control (RFC 5681, RFC 6582)', () => {
     expect(p.host.counters.tcpFastRetransmits).toBe(0);
   });
 
+  // MUST-19, RFC5681-3.1-g, RFC5681-3.1-j, RFC5681-3.1-k, RFC6298-5.4
   scripted('§3.1, RFC 6298 §5: a timeout falls to one segment and slow-starts', {}, (p) => {
     start(p, 10_000);
     take(p, 10, 1);
@@ -150,6 +174,7 @@ describe('congestion control (RFC 5681, RFC 6582)', () => {
     p.expectNothing(1_000);
   });
 
+  // RFC5681-4.3-d
   scripted('ssthresh falls once per loss, not with each back-off', {}, (p) => {
     start(p, 10_000);
     take(p, 10, 1);

@@ -24,6 +24,7 @@ function take(p: Peer, count: number, flags = '.'): void {
 }
 
 describe('ECN handshake (RFC 3168 §6.1.1)', () => {
+  // SHLD-8
   scripted(
     'an ECN-setup SYN is answered with ECE alone, in packets that are not ECN-capable',
     {},
@@ -103,6 +104,7 @@ describe('ECN handshake (RFC 3168 §6.1.1)', () => {
 });
 
 describe('ECN as the receiver (RFC 3168 §6.1.3)', () => {
+  // SHLD-8
   scripted('a mark is echoed at once and in every ACK until CWR', {}, (p) => {
     accept(p);
     p.send('.', { data: 'a', tos: CE });
@@ -155,6 +157,7 @@ describe('ECN as the sender (RFC 3168 §6.1.2)', () => {
     take(p, 10);
   }
 
+  // SHLD-8
   scripted('ECE halves the window, once for what was sent before it', ON, (p) => {
     start(p);
     p.send('.E', { ack: 2 * MSS + 1 });

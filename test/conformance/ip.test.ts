@@ -13,6 +13,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
     ['port', 3, 'ECONNREFUSED'],
     ['protocol', 2, 'ECONNREFUSED'],
   ] as const) {
+    // MUST-54, SHLD-26, RFC792-3-a
     scripted(`${what} unreachable in SYN_SENT is ${expected}`, {}, (p) => {
       p.connect();
       p.expect('S');
@@ -22,6 +23,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
   }
 
   for (const code of [0, 1, 5]) {
+    // SHLD-25, MUST-47
     scripted(`MUST-56: code ${code} is soft: the SYN goes on, and the end names it`, {}, (p) => {
       p.connect();
       p.expect('S');
@@ -41,6 +43,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
     [11, 0],
     [12, 0],
   ] as const) {
+    // MUST-56, SHLD-26
     scripted(`type ${type} code ${code} does not end an established connection`, {}, (p) => {
       p.accept();
       p.user.write('x');
@@ -52,6 +55,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
     });
   }
 
+  // RFC792-3-c
   scripted('RFC 5927 §4: a quoted number that is not outstanding is ignored', {}, (p) => {
     p.connect();
     p.expect('S');
@@ -70,6 +74,7 @@ describe('ICMP errors (RFC 9293 §3.9.2.2, RFC 5927)', () => {
     expect(dropsOf(p.host).icmpType).toBe(1);
   });
 
+  // RFC792-3-b
   scripted('an error that quotes too little is ignored', {}, (p) => {
     for (const length of [0, 8, 20, 27]) {
       p.sendRaw(
@@ -171,6 +176,7 @@ describe('IPv4 input (RFC 791, RFC 1122 §3.2)', () => {
     expect(p.others.length).toBe(0);
   });
 
+  // MUST-50, MUST-53
   scripted('header options are skipped', {}, (p) => {
     const plain = writeSegment({
       srcAddr: ADDRESS_A,
@@ -237,6 +243,7 @@ describe('IPv4 input (RFC 791, RFC 1122 §3.2)', () => {
     expect(p.host.counters.ipReasmFails).toBe(400);
   });
 
+  // MUST-3
   scripted('a wrong TCP checksum is dropped and counted', {}, (p) => {
     p.listen();
     const bytes = writeSegment({

@@ -12,6 +12,7 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
     p.expect('.', { len: 128 });
   });
 
+  // MUST-4, MUST-14, MUST-16
   scripted("the peer's MSS is the limit", {}, (p) => {
     p.accept({ mss: 1_000 });
     p.user.write(Buffer.alloc(1_500));
@@ -19,6 +20,7 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
     p.expect('.', { len: 500 });
   });
 
+  // MUST-14, MUST-16, MUST-67
   scripted('our MTU is the limit', { mtu: 576 }, (p) => {
     p.listen();
     p.send('S', { mss: 9_000 });
@@ -49,6 +51,7 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
     p.expect('.', { len: 1_000 });
   });
 
+  // SHLD-5
   scripted('the configuration can lower ours', { tcp: { mss: 700 } }, (p) => {
     p.listen();
     p.send('S', { mss: 1_460 });
@@ -56,8 +59,47 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
   });
 });
 
+describe('what stands only in a SYN', () => {
+  // MUST-14, MUST-65, MUST-67, SHLD-5, MAY-3, RFC2018-2-a, RFC7323-2.2-a
+  scripted('MSS, window scale and SACK-permitted', {}, (p) => {
+    p.connect();
+    p.expect('S', { mss: 1_460, wscale: 7, sackOk: true });
+    p.send('S.', { ack: 1, mss: 1_460, wscale: 6, sackOk: true });
+    p.expect('.', { mss: null, wscale: null, sackOk: false });
+    p.user.write('text');
+    p.expect('.', { data: 'text', mss: null, wscale: null, sackOk: false });
+    p.user.end();
+    p.expect('F.', { mss: null, wscale: null, sackOk: false });
+    p.expect('F.', { mss: null, wscale: null, sackOk: false }, 5_000);
+  });
+});
+
 describe('window scale (RFC 7323 §2)', () => {
+  // RFC7323-2.2-d
+  scripted('a window scale in a segment without SYN is ignored', {}, (p) => {
+    p.accept({ wscale: 2 });
+    p.send('.', { win: 1_000, rawOptions: [3, 3, 7, 0] });
+    p.send('.', { win: 1_001 });
+    expect(p.tcb.sndWnd).toBe(1_001 << 2);
+  });
+
+  // RFC7323-2.2-b, RFC7323-2.3-c
+  scripted(
+    'offered to one that does not scale: both shifts are 0',
+    { tcp: { windowScale: false } },
+    (p) => {
+      p.listen();
+      p.send('S', { wscale: 7 });
+      p.expect('S.', { wscale: null });
+      p.send('.', { win: 1_000 });
+      expect(p.tcb.sndWnd).toBe(1_000);
+      p.send('.', { data: 'x' });
+      p.expect('.', { win: 65_534 });
+    },
+  );
+
   for (let shift = 0; shift <= 14; shift++) {
+    // RFC7323-2.2-e, RFC7323-2.3-a, RFC7323-2.3-c, RFC7323-2.3-d
     scripted(`the peer's shift of ${shift} counts for all but the SYN`, {}, (p) => {
       p.listen();
       p.send('S', { wscale: shift, win: 1_000 });
@@ -68,6 +110,7 @@ describe('window scale (RFC 7323 §2)', () => {
     });
   }
 
+  // RFC7323-2.3-f
   scripted('§2.3: a larger shift counts as 14', {}, (p) => {
     p.listen();
     p.send('S', { rawOptions: [3, 3, 200, 0] });
@@ -76,6 +119,7 @@ describe('window scale (RFC 7323 §2)', () => {
     expect(p.tcb.sndWnd).toBe(3 << 14);
   });
 
+  // RFC7323-2.2-b, RFC7323-2.2-c, RFC7323-2.3-c
   scripted('without it nobody scales', {}, (p) => {
     p.listen();
     p.send('S', { mss: 1_460 });
@@ -84,6 +128,7 @@ describe('window scale (RFC 7323 §2)', () => {
     p.expect('.', { win: 65_534 });
   });
 
+  // RFC7323-2.2-a, RFC7323-2.2-e, RFC7323-2.3-c
   scripted('our SYN offers it, an answer without it is unscaled', {}, (p) => {
     p.connect();
     p.expect('S', { wscale: 7, win: 65_535 });
@@ -98,6 +143,7 @@ describe('window scale (RFC 7323 §2)', () => {
     p.expect('S', { wscale: null });
   });
 
+  // MUST-1, REC-1, RFC7323-2.3-b, RFC7323-2.3-e
   scripted('windows up to 1 GiB', { tcp: { receiveBuffer: 1 << 30 } }, (p) => {
     p.listen();
     p.send('S', { wscale: 14, win: 65_535, mss: 1_460 });
@@ -111,6 +157,7 @@ describe('window scale (RFC 7323 §2)', () => {
 });
 
 describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
+  // RFC7323-3.2-b, RFC7323-3.2-e
   scripted('are on every segment once agreed on', {}, (p) => {
     p.listen();
     p.send('S', { ts: 100 });
@@ -122,26 +169,134 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('F.', { ts: 0 });
   });
 
+  // RFC7323-3.2-d
   scripted('are not used unless offered', {}, (p) => {
     p.accept();
     p.user.write('x');
     p.expect('.', { ts: null });
   });
 
+  // RFC7323-3.2-g, RFC7323-3.2-h
   scripted('§3.2: a segment without one is dropped', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('.', { seq: 1, data: 'x', ts: null });
     p.expectNothing(1_000);
     expect(p.user.received.length).toBe(0);
     expect(dropsOf(p.host).tcpPaws).toBe(1);
+    p.expectState('ESTABLISHED');
   });
 
+  // RFC7323-3.2-a
+  scripted('§3.2: our SYN echoes nothing', {}, (p) => {
+    p.connect();
+    p.expect('S', { ts: 0, tsEcr: 0 });
+  });
+
+  // RFC7323-3.2-c
+  scripted('§3.2: what a SYN echoes is no round trip', {}, (p) => {
+    p.listen();
+    p.send('S', { ts: [100, 0x1234_5678] });
+    p.expect('S.', { tsEcr: 100 });
+    expect(p.tcb.srtt).toBe(0);
+    expect(p.tcb.rto).toBe(1_000);
+  });
+
+  // RFC7323-3.2-d
+  scripted('§3.2: a SYN without is answered without', {}, (p) => {
+    p.listen();
+    p.send('S', { mss: 1_460 });
+    p.expect('S.', { ts: null });
+  });
+
+  // RFC7323-3.2-i
+  scripted('§3.2: when not agreed on they mean nothing', {}, (p) => {
+    p.accept();
+    p.send('.', { data: 'new', ts: [1_000, 0] });
+    p.expect('.', { ack: 4, ts: null });
+    p.send('.', { data: 'old', ts: [5, 0] });
+    p.expect('.', { ack: 7, ts: null });
+    expect(p.user.received.toString()).toBe('newold');
+  });
+
+  // RFC7323-4.1-a, RFC7323-5.2-a, RFC7323-5.4-a, RFC7323-5.4-b, RFC7323-5.4-c
+  scripted('§5.4: the clock has milliseconds', {}, (p) => {
+    p.accept({ ts: 100 });
+    const seen: number[] = [];
+    for (const wait of [0, 1, 10, 100_000]) {
+      p.run(wait);
+      p.user.write('x');
+      seen.push(p.expect('.').ts![0]);
+      p.send('.');
+    }
+    expect(seen.map((value) => (value - seen[0]!) | 0)).toEqual([0, 1, 11, 100_011]);
+  });
+
+  // RFC7323-4.2-a, RFC6298-3-b
+  scripted('§4.2: a flight of many ACKs is one sample', {}, (p) => {
+    p.listen();
+    p.send('S', { ts: 1, mss: 1_012 });
+    p.expect('S.');
+    p.ts = 1;
+    p.run(100);
+    p.send('.');
+    expect([p.tcb.srtt, p.tcb.rttvar]).toEqual([100, 50]);
+    p.user.write(Buffer.alloc(10_000));
+    p.run(200);
+    for (let i = 1; i <= 10; i++) p.send('.', { ack: 1 + 1_000 * i });
+    expect(p.tcb.srtt).toBeCloseTo(112.5);
+    expect(p.tcb.rttvar).toBeCloseTo(62.5);
+  });
+
+  // RFC7323-5.2-b
+  scripted('§5.2: RST in answer to a segment with timestamps', {}, (p) => {
+    p.send('S', { ts: 4_711 });
+    expect(p.expect('R.', { tsEcr: 4_711 }).ts![0]).toBe(0);
+    p.send('.', { ack: 1, ts: 4_712 });
+    expect(p.expect('R', { tsEcr: 4_712 }).ts![0]).toBe(0);
+    p.send('S', { ts: null });
+    p.expect('R.', { ts: null });
+  });
+
+  // RFC7323-5.2-c
+  scripted("§5.2: RST of a user's abort", {}, (p) => {
+    p.accept({ ts: 100 });
+    p.user.connection.abort();
+    p.expect('R.', { ts: 0, tsEcr: 100 });
+  });
+
+  // RFC7323-5.2-d
+  scripted('§5.2: a RST with an old timestamp resets', {}, (p) => {
+    p.accept({ ts: 100 });
+    p.send('R', { ts: 5 });
+    expect(p.user.events.at(-1)).toBe('closed ECONNRESET');
+  });
+
+  // RFC7323-5.3-b
+  scripted('§5.3: PAWS comes before the check of the number', {}, (p) => {
+    p.accept({ ts: 100 });
+    p.send('.', { seq: 100_000_000, data: 'x', ts: 99 });
+    p.expect('.', { ack: 1 });
+    expect(dropsOf(p.host)).toEqual({ tcpPaws: 1 });
+  });
+
+  // RFC7323-5.3-d
+  scripted('§5.3: what waits for a gap is not checked again', {}, (p) => {
+    p.accept({ ts: 100 });
+    p.send('.', { seq: 4, data: 'def', ts: 150 });
+    p.expect('.', { ack: 1 });
+    p.send('.', { seq: 1, data: 'abc', ts: 200 });
+    p.expect('.', { ack: 7, tsEcr: 200 });
+    expect(p.user.received.toString()).toBe('abcdef');
+  });
+
+  // RFC7323-5.2-d
   scripted('§5.2: RST needs none', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('R', { ts: null });
     expect(p.user.events.at(-1)).toBe('closed ECONNRESET');
   });
 
+  // RFC7323-5.3-a
   scripted('§5.3 R1: an older one is acknowledged and dropped', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('.', { seq: 1, data: 'old', ts: 99 });
@@ -152,6 +307,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     expect(p.user.received.toString()).toBe('new');
   });
 
+  // RFC7323-5.3-a
   scripted('§5.3: comparison is modulo 2^32', {}, (p) => {
     p.accept({ ts: 0x7fff_ffff });
     p.send('.', { data: 'a', ts: 0x8000_0000 | 0 });
@@ -162,6 +318,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 4, tsEcr: 5 });
   });
 
+  // RFC7323-5.5-a
   scripted('§5.5: after 24 days of silence an older one is believed', {}, (p) => {
     p.accept({ ts: 100 });
     p.run(25 * 86_400_000);
@@ -169,6 +326,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 2 });
   });
 
+  // RFC7323-4.3-a
   scripted('§4.3: a delayed ACK echoes the earliest', { tcp: { quickAcks: 0 } }, (p) => {
     p.accept({ ts: 100, mss: 1_460 });
     p.send('.', { data: 'first', ts: 200 });
@@ -176,6 +334,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 12, tsEcr: 200 }, 100);
   });
 
+  // RFC7323-4.3-b, RFC7323-4.3-c, RFC7323-5.3-c
   scripted('§4.3: out of order does not count, what fills the gap does', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('.', { seq: 11, data: 'later', ts: 300 });
@@ -184,6 +343,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 16, tsEcr: 200 });
   });
 
+  // RFC7323-5.2-e
   scripted('a reset that is not believed leaves TS.Recent alone', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('R', { seq: 2, ts: 0x7000_0000 });
@@ -194,6 +354,7 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
     p.expect('.', { ack: 2, tsEcr: 101 });
   });
 
+  // RFC7323-5.3-c
   scripted('an ACK of what was not sent leaves TS.Recent alone', {}, (p) => {
     p.accept({ ts: 100 });
     p.send('.', { ack: 1_000, ts: 0x7000_0000 });
@@ -209,12 +370,14 @@ describe('timestamps and PAWS (RFC 7323 §3 to §5)', () => {
 });
 
 describe('SACK, the receiver (RFC 2018)', () => {
+  // RFC2018-4-b
   scripted('is permitted only when offered', {}, (p) => {
     p.listen();
     p.send('S', { mss: 1_460 });
     p.expect('S.', { sackOk: false });
   });
 
+  // RFC2018-4-a, RFC2018-4-c, RFC2018-4-e, RFC2018-4-f, RFC2018-4-g, RFC2018-8-b
   scripted('§4: the latest block first, three with timestamps', {}, (p) => {
     p.accept({ sackOk: true, ts: 1, mss: 1_000 });
     const block = (seq: number): void => p.send('.', { seq, data: Buffer.alloc(10) });
@@ -270,6 +433,7 @@ describe('SACK, the receiver (RFC 2018)', () => {
     p.expect('.', { ack: 81, sack: [] });
   });
 
+  // RFC2018-4-f, RFC2018-4-g
   scripted('four blocks without timestamps', {}, (p) => {
     p.accept({ sackOk: true });
     for (let i = 1; i <= 5; i++) p.send('.', { seq: 20 * i + 1, data: Buffer.alloc(10) });
@@ -285,6 +449,7 @@ describe('SACK, the receiver (RFC 2018)', () => {
     });
   });
 
+  // RFC2018-4-b
   scripted('no blocks without permission', {}, (p) => {
     p.accept();
     p.send('.', { seq: 11, data: 'x' });
@@ -308,6 +473,32 @@ describe('SACK, the receiver (RFC 2018)', () => {
 });
 
 describe('option parsing (RFC 9293 §3.1)', () => {
+  // MUST-5, MUST-64, MUST-68
+  scripted('options in any segment, at any place, with unknown ones between', {}, (p) => {
+    p.accept({ ts: 100 });
+    const timestamps = [8, 10, 0, 0, 0, 200, 0, 0, 0, 0];
+    p.send('.', {
+      data: 'x',
+      ts: null,
+      rawOptions: [1, 253, 5, 1, 2, 3, 1, ...timestamps, 1, 1, 0],
+    });
+    p.expect('.', { ack: 2, tsEcr: 200 });
+    expect(p.user.received.toString()).toBe('x');
+  });
+
+  // MUST-2
+  scripted('texts of every length and place have a right checksum', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.connection.setNoDelay(true);
+    for (let length = 1; length < 40; length++) {
+      p.user.write(Buffer.alloc(length, length * 7));
+      p.expect('.', { len: length });
+      p.send('.');
+    }
+    expect(p.others).toEqual([]);
+  });
+
+  // MUST-4, MUST-64, MUST-68
   scripted('MUST-6: unknown options are skipped', {}, (p) => {
     p.listen();
     p.send('S', { rawOptions: [253, 6, 1, 2, 3, 4, 2, 4, 4, 0, 77, 2] });
@@ -316,6 +507,7 @@ describe('option parsing (RFC 9293 §3.1)', () => {
     expect(p.tcb.sndMss).toBe(1_024);
   });
 
+  // MUST-4, MUST-69
   scripted('nothing counts after the end of the list', {}, (p) => {
     p.listen();
     p.send('S', { rawOptions: [0, 2, 4, 4, 2, 0, 0, 0] });

@@ -12,6 +12,7 @@ function tooBig(p: Peer, seq: number, mtu: number, length = 1_500): void {
 const mtuOf = (p: Peer): number => p.user.connection.info().pathMtu;
 
 describe('path MTU discovery (RFC 1191)', () => {
+  // RFC1191-3-a, RFC1191-3-b, RFC1191-6.4-a, RFC1191-6.4-c, RFC1191-6.4-d, RFC5681-3.1-e
   scripted('"fragmentation needed" lowers the MSS and retransmits at once', {}, (p) => {
     p.accept({ mss: 1_460 });
     p.user.write(Buffer.alloc(2_920));
@@ -28,6 +29,7 @@ describe('path MTU discovery (RFC 1191)', () => {
     expect(p.tcb.cwnd).toBeGreaterThanOrEqual(14_600);
   });
 
+  // RFC1191-3-d, RFC1191-3-e
   scripted('a larger MTU, an impossible one and a forged quote change nothing', {}, (p) => {
     p.accept({ mss: 1_460 });
     p.user.write('x');
@@ -42,6 +44,7 @@ describe('path MTU discovery (RFC 1191)', () => {
     expect(p.user.connection.info().sndMss).toBe(1_460);
   });
 
+  // RFC1191-3-c
   scripted('§7: a router that does not tell its MTU stands for the next plateau', {}, (p) => {
     p.accept({ mss: 1_460 });
     p.user.write(Buffer.alloc(1_460));
@@ -54,6 +57,7 @@ describe('path MTU discovery (RFC 1191)', () => {
     expect(mtuOf(p)).toBe(1_006);
   });
 
+  // RFC1191-3-d
   scripted('below the least MTU segments may be fragmented', {}, (p) => {
     p.accept({ mss: 1_460, ts: 1 });
     p.user.write(Buffer.alloc(600, 'q'));
@@ -87,6 +91,39 @@ describe('path MTU discovery (RFC 1191)', () => {
     expect(mtuOf(p)).toBe(1_000);
   });
 
+  // RFC1191-6.4-b
+  scripted('several messages of one flight cause one retransmission', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write(Buffer.alloc(2_920));
+    p.expect('.', { seq: 1 });
+    p.expect('.', { seq: 1_461 });
+    tooBig(p, 1, 1_000);
+    tooBig(p, 1_461, 1_000);
+    for (const seq of [1, 961, 1_921, 2_881]) p.expect('.', { seq });
+    p.expectNothing(50);
+  });
+
+  // RFC1191-3.1-b
+  scripted('a smaller path MTU leaves the MSS that we announce alone', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write(Buffer.alloc(1_460));
+    p.expect('.');
+    tooBig(p, 1, 576);
+    p.run(0);
+    p.inbox.length = 0;
+    p.peerPort = 6_000;
+    p.send('S', { seq: 0, mss: 1_460 });
+    p.expect('S.', { mss: 1_460 });
+  });
+
+  // RFC1191-3-g
+  scripted('segments are not to be fragmented', {}, (p) => {
+    p.accept({ mss: 1_460 });
+    p.user.write('x');
+    expect(p.expect('.').dontFragment).toBe(true);
+  });
+
+  // RFC1191-3-f, RFC1191-6.3-a
   scripted('§6.3: after ten minutes more is tried, and a new connection knows', {}, (p) => {
     p.accept({ mss: 1_460, sackOk: true });
     p.user.write(Buffer.alloc(1_460));

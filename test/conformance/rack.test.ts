@@ -99,6 +99,7 @@ describe('RACK (RFC 8985 §6)', () => {
     expect(p.host.counters.tcpRetransSegs).toBe(0);
   });
 
+  // RFC5681-4.3-d
   scripted('§6.2: a lost retransmission is found by what was sent after it', {}, (p) => {
     start(p, 12);
     take(p, 0, 10);
@@ -252,6 +253,7 @@ describe('tail loss probes (RFC 8985 §7)', () => {
 describe('proportional rate reduction (RFC 6937 §3.1)', () => {
   const tcp = { initialWindow: 20 };
 
+  // RFC2018-5.1-a, RFC5681-4.3-b, RFC5681-4.3-c
   scripted('one loss of twenty segments: every second ACK lets one out', { tcp }, (p) => {
     start(p, 60);
     take(p, 0, 20);
@@ -274,6 +276,7 @@ describe('proportional rate reduction (RFC 6937 §3.1)', () => {
     expect(p.tcb.cwnd).toBeLessThanOrEqual(11 * MSS);
   });
 
+  // RFC5681-4.3-b
   scripted('fifteen losses: packets are conserved while nothing moves on', { tcp }, (p) => {
     start(p, 60);
     take(p, 0, 20);
@@ -368,6 +371,16 @@ describe('RFC 6675, by configuration', () => {
 });
 
 describe('RFC 3042 with SACK', () => {
+  // RFC5681-3.2-f
+  scripted('a duplicate ACK that SACKs nothing lets nothing out', {}, (p) => {
+    start(p, 20);
+    take(p, 0, 10);
+    p.run(RTT);
+    sack(p, 0);
+    sack(p, 0);
+    p.expectNothing(0);
+  });
+
   scripted('what was SACKed makes room for as much new data', {}, (p) => {
     start(p, 20);
     take(p, 0, 10);

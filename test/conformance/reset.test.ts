@@ -3,6 +3,7 @@ import { conversation } from '../support/conversation.js';
 import { DELAYED_ACK, type Peer, scripted } from '../support/peer.js';
 
 describe('reset generation (RFC 9293 §3.5.2 and §3.10.7.1)', () => {
+  // RFC792-3-d
   scripted(
     'group 1: SYN to a closed port gets <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>',
     {},
@@ -119,6 +120,7 @@ function lastAck(p: Peer): void {
 
 describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
   for (const [state, reach, event] of STATES) {
+    // MUST-12, RFC5961-3.2-b
     scripted(`${state}: RST with SEG.SEQ = RCV.NXT resets`, {}, (p) => {
       p.accept();
       reach(p);
@@ -130,6 +132,7 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
       expect(p.user.events.at(-1)).toBe(event);
     });
 
+    // RFC5961-3.2-c, RFC5961-3.2-d
     scripted(`${state}: RST elsewhere in the window gets a challenge ACK`, {}, (p) => {
       p.accept();
       reach(p);
@@ -141,6 +144,7 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
       expect(p.host.counters.tcpChallengeAcks).toBe(2);
     });
 
+    // RFC5961-3.2-a
     scripted(`${state}: RST outside of the window is ignored`, {}, (p) => {
       p.accept();
       reach(p);
@@ -150,6 +154,7 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
       p.expectState(state);
     });
 
+    // RFC5961-4.2-a, RFC5961-4.2-b
     scripted(`RFC 5961 §4: ${state}: a SYN gets a challenge ACK, wherever it is`, {}, (p) => {
       p.accept();
       reach(p);
@@ -172,6 +177,7 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
     });
   }
 
+  // MUST-11
   scripted('SYN_RECEIVED: RST returns a passive open to LISTEN, without a word', {}, (p) => {
     p.listen();
     p.send('S');
@@ -185,6 +191,7 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
     p.expect('S.');
   });
 
+  // MUST-11
   scripted('SYN_RECEIVED after simultaneous open: RST refuses', {}, (p) => {
     p.connect();
     p.expect('S');
@@ -214,6 +221,7 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
     expect(p.host.connectionCount).toBe(0);
   });
 
+  // RFC5961-3.2-e
   scripted('SYN_SENT: RST without a good ACK is ignored', {}, (p) => {
     p.connect();
     p.expect('S');
@@ -226,6 +234,7 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
     expect(p.user.events).toEqual(['closed ECONNREFUSED']);
   });
 
+  // MUST-66
   scripted('RST at the edge of a closed window resets', { tcp: { receiveBuffer: 2_048 } }, (p) => {
     p.user.reads = false;
     p.accept();
@@ -237,6 +246,7 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
     p.expectState('CLOSED');
   });
 
+  // RFC5961-7-a, RFC5961-7-b
   scripted('RFC 5961 §7: challenge ACKs are limited', { tcp: { challengeAckLimit: 3 } }, (p) => {
     p.accept();
     for (let i = 0; i < 10; i++) p.send('R', { seq: 50 });
@@ -246,6 +256,14 @@ describe('reset processing (RFC 9293 §3.5.3, RFC 5961 §3)', () => {
     p.run(1_000);
     p.send('R', { seq: 50 });
     p.expect('.');
+  });
+
+  // SHLD-2
+  scripted('a RST with text resets', {}, (p) => {
+    p.accept();
+    p.send('R.', { data: 'why it was reset' });
+    expect(p.user.events.at(-1)).toBe('closed ECONNRESET');
+    expect(p.user.received.length).toBe(0);
   });
 
   scripted('received data is flushed by a reset', {}, (p) => {

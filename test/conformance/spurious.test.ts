@@ -127,6 +127,7 @@ describe('F-RTO with SACK (RFC 5682 §3.1)', () => {
     expect(p.host.counters.tcpSpuriousRtos).toBe(0);
   });
 
+  // RFC2018-5-a, RFC2018-5-b, RFC2018-5-d, RFC2018-5.1-b
   scripted('what was SACKed before the timeout is not sent again', { tcp: BY_OCTETS }, (p) => {
     start(p, 10, SACK);
     take(p, 0, 10);
@@ -232,6 +233,7 @@ describe('undoing by D-SACK (RFC 2883)', () => {
 });
 
 describe('SACK reneging (RFC 2018 §8)', () => {
+  // RFC2018-5-b, RFC2018-5-c, RFC2018-8-c
   scripted('what was SACKed and is not acknowledged goes out again', {}, (p) => {
     start(p, 10, SACK);
     take(p, 0, 10);

@@ -114,7 +114,8 @@ describe('TIME_WAIT (RFC 9293 §3.6.1, §3.10.7.4)', () => {
   });
 });
 
-describe('reuse of TIME_WAIT (RFC 6191, RFC 9293 MAY-2)', () => {
+describe('reuse of TIME_WAIT (RFC 6191)', () => {
+  // MAY-2
   scripted('a SYN beyond the old sequence numbers opens a new incarnation', {}, (p) => {
     reachTimeWait(p);
     const oldNext = p.hostIss + 2;
@@ -139,6 +140,7 @@ describe('reuse of TIME_WAIT (RFC 6191, RFC 9293 MAY-2)', () => {
     p.expectState('TIME_WAIT');
   });
 
+  // SHLD-4
   scripted('with timestamps a later one is enough', {}, (p) => {
     reachTimeWait(p, 5_000);
     p.send('S', { seq: -1_000_000, ts: 5_001 });

@@ -12,6 +12,7 @@ function times(p: Peer, ms: number): number[] {
 }
 
 describe('retransmission timeout (RFC 6298)', () => {
+  // RFC6298-2.1, RFC6298-5.5
   scripted(
     '§2.1, §5.5: SYN after 1, 2, 4 ... s; MUST-23: given up after 3 minutes or more',
     {},
@@ -37,12 +38,14 @@ describe('retransmission timeout (RFC 6298)', () => {
     expect(p.accepted).toBe(0);
   });
 
+  // MUST-19, RFC6298-5, RFC6298-5.1, RFC6298-5.5, RFC6298-5.6, RFC6298-2.4
   scripted('§5.5: data backs off by doubling up to rtoMax', { tcp: { rtoMax: 3_000 } }, (p) => {
     p.accept();
     p.user.write('x');
     expect(times(p, 15_000)).toEqual([0, 200, 600, 1_400, 3_000, 6_000, 9_000, 12_000, 15_000]);
   });
 
+  // MUST-20
   scripted(
     'R2: ETIMEDOUT after retransmitR2 retransmissions',
     { tcp: { retransmitR2: 4 } },
@@ -71,6 +74,7 @@ describe('retransmission timeout (RFC 6298)', () => {
     expect(p.host.connectionCount).toBe(0);
   });
 
+  // MUST-18, RFC6298-3-a
   scripted('§3 (Karn): what was sent twice gives no sample', {}, (p) => {
     p.accept();
     p.user.write('x');
@@ -88,6 +92,7 @@ describe('retransmission timeout (RFC 6298)', () => {
     p.expect('.', { seq: 2 }, 2);
   });
 
+  // RFC6298-3-a
   scripted('with timestamps a retransmission gives a sample', {}, (p) => {
     p.accept({ ts: 1 });
     p.user.write('x');
@@ -100,6 +105,7 @@ describe('retransmission timeout (RFC 6298)', () => {
     p.expect('.', { seq: 2 }, 300);
   });
 
+  // RFC6298-5.2
   scripted('§5.2: nothing outstanding, no timer', {}, (p) => {
     p.accept();
     p.user.write('x');
@@ -108,6 +114,7 @@ describe('retransmission timeout (RFC 6298)', () => {
     p.expectNothing(1_000_000);
   });
 
+  // RFC6298-5.3
   scripted('§5.3: an ACK of new data restarts it', {}, (p) => {
     p.accept({ mss: 100 });
     p.user.write(Buffer.alloc(200));
@@ -116,9 +123,10 @@ describe('retransmission timeout (RFC 6298)', () => {
     p.run(150);
     p.send('.', { ack: 101 });
     p.expectNothing(199);
-    p.expect('.', { seq: 101 }, 400);
+    p.expect('.', { seq: 101 }, 25);
   });
 
+  // RFC6298-5.7
   scripted('§5.7: after a lost SYN the RTO starts from 3 s', { tcp: { rtoMin: 1_000 } }, (p) => {
     p.connect();
     p.user.write('x');
@@ -187,6 +195,7 @@ describe('keep-alive (RFC 9293 §3.8.4)', () => {
     p.expectNothing(100_000);
   });
 
+  // MAY-5, MUST-24, MUST-27
   scripted('SHLD-12: probes without data after the idle time, and an answer', { tcp }, (p) => {
     p.accept();
     p.user.connection.setKeepAlive(true, 0);
@@ -198,13 +207,42 @@ describe('keep-alive (RFC 9293 §3.8.4)', () => {
     expect(p.host.counters.tcpKeepalives).toBe(2);
   });
 
-  scripted('MUST-26: gives up after keepAliveProbes', { tcp }, (p) => {
+  scripted('gives up after keepAliveProbes', { tcp }, (p) => {
     p.accept();
     p.user.connection.setKeepAlive(true, 5_000);
     expect(times(p, 8_500)).toEqual([5_000, 6_000, 7_000]);
     expect(p.user.events).toEqual(['established', 'closed ETIMEDOUT']);
   });
 
+  scripted('MUST-28: two hours by default', {}, (p) => {
+    p.accept();
+    p.user.connection.setKeepAlive(true, 0);
+    p.expectNothing(7_199_000);
+    p.expect('.', { seq: 0 }, 2_000);
+  });
+
+  // MUST-29
+  scripted('one lost answer ends nothing', { tcp }, (p) => {
+    p.accept();
+    p.user.connection.setKeepAlive(true, 0);
+    p.expect('.', { seq: 0 }, 10_001);
+    p.expect('.', { seq: 0 }, 1_001);
+    p.send('.');
+    p.expectNothing(9_900);
+    p.expectState('ESTABLISHED');
+  });
+
+  // MUST-26
+  scripted('not while something is outstanding', { tcp: { ...tcp, keepAliveIdle: 500 } }, (p) => {
+    p.accept();
+    p.user.connection.setKeepAlive(true, 0);
+    p.user.write('x');
+    p.run(5_000);
+    for (const packet of p.inbox) expect(packet.data.toString()).toBe('x');
+    expect(p.host.counters.tcpKeepalives).toBe(0);
+  });
+
+  // MUST-24
   scripted('can be switched off again', { tcp }, (p) => {
     p.accept();
     p.user.connection.setKeepAlive(true, 0);
@@ -213,6 +251,7 @@ describe('keep-alive (RFC 9293 §3.8.4)', () => {
     p.expectNothing(100_000);
   });
 
+  // MUST-26
   scripted('data from the peer starts the time anew', { tcp }, (p) => {
     p.accept();
     p.user.connection.setKeepAlive(true, 0);

@@ -44,6 +44,7 @@ describe('validation of the congestion window (RFC 7661)', () => {
     expect(p.tcb.cwnd).toBe(40 * MSS);
   });
 
+  // RFC5681-4.1-a
   scripted('§4.4.2: after a pause it does not go out in one burst', RENO, (p) => {
     start(p);
     for (let i = 0; i < 3; i++) {
@@ -59,6 +60,7 @@ describe('validation of the congestion window (RFC 7661)', () => {
     expect(p.inbox.length).toBe(40);
   });
 
+  // RFC5681-4.1-a
   scripted('§4.4.3: it halves for every 5 minutes, down to the initial window', RENO, (p) => {
     start(p);
     p.tcb.ssthresh = 20 * MSS;

@@ -54,6 +54,7 @@ describe('the send window (RFC 9293 §3.8.6)', () => {
     p.expectState('FIN_WAIT_2');
   });
 
+  // SHLD-15, SHLD-16, MAY-7, RFC7323-2.4-d
   scripted('MUST-34: a window that shrinks below what is outstanding', {}, (p) => {
     p.accept({ win: 10_000, mss: 1_000 });
     p.user.write(Buffer.alloc(5_000, 'x'));
@@ -67,6 +68,7 @@ describe('the send window (RFC 9293 §3.8.6)', () => {
     p.expect('.', { seq: 5_001, len: 1_000 });
   });
 
+  // MUST-35, RFC5681-2-a, RFC7323-2.4-d
   scripted('SHLD-15: no new data beyond a window that has shrunk to 0', {}, (p) => {
     p.accept({ win: 10_000, mss: 1_000 });
     p.user.write('1234');
@@ -105,7 +107,36 @@ describe('the send window (RFC 9293 §3.8.6)', () => {
   );
 });
 
-describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
+describe('a window that has shrunk', () => {
+  // SHLD-17, MUST-35
+  scripted(
+    'over what is outstanding ends no connection while the peer answers',
+    { tcp: { retransmitR2: 3 } },
+    (p) => {
+      p.accept({ win: 10_000, mss: 1_000 });
+      p.user.write(Buffer.alloc(3_000));
+      for (let i = 0; i < 3; i++) p.expect('.', { seq: 1 + 1_000 * i });
+      p.send('.', { ack: 1, win: 0 });
+      for (let i = 0; i < 12; i++) {
+        p.expect('.', { seq: 1 }, 130_000);
+        p.run(0);
+        p.inbox.length = 0;
+        p.send('.', { ack: 1, win: 0 });
+      }
+      p.expectState('ESTABLISHED');
+      p.send('.', { ack: 1, win: 10_000 });
+      // Once it opens nothing waits for the timer, and R2 counts from there.
+      p.expect('.', { seq: 1 });
+      p.run(500);
+      p.expectState('ESTABLISHED');
+      p.send('.', { ack: 3_001 });
+      expect(p.user.connection.unacknowledged).toBe(0);
+    },
+  );
+});
+
+describe('silly windows (RFC 9293 §3.8.6.2)', () => {
+  // MUST-38
   scripted('sender: no crumbs for a small window until the override timer', {}, (p) => {
     p.accept({ win: 10_000, mss: 1_000 });
     p.user.write(Buffer.alloc(10_000));
@@ -116,6 +147,7 @@ describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
     p.expect('.', { len: 10 }, 1_000);
   });
 
+  // MUST-38
   scripted('sender: half of the largest window is enough', {}, (p) => {
     p.accept({ win: 400, mss: 1_000 });
     p.user.write(Buffer.alloc(1_000));
@@ -126,6 +158,7 @@ describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
     p.expectNothing(100);
   });
 
+  // MAY-8
   scripted(
     'receiver: the window closes, and reopens in a step',
     { tcp: { receiveBuffer: 8_192 } },
@@ -150,6 +183,21 @@ describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
     },
   );
 
+  // MUST-39
+  scripted(
+    'receiver: the right edge moves in steps of a segment, however small the reads',
+    { tcp: { receiveBuffer: 8_192 } },
+    (p) => {
+      p.accept({ mss: 1_460 });
+      for (let taken = 100; taken <= 1_400; taken += 100) {
+        p.send('.', { data: Buffer.alloc(100) });
+        p.expect('.', { win: 8_192 - taken });
+      }
+      p.send('.', { data: Buffer.alloc(100) });
+      p.expect('.', { win: 8_192 });
+    },
+  );
+
   scripted(
     'receiver: data in a zero window is not taken, its ACK is',
     { tcp: { receiveBuffer: 2_048 } },
@@ -170,6 +218,21 @@ describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
       expect(p.user.connection.unacknowledged).toBe(0);
     },
   );
+
+  // SHLD-14, RFC7323-2.4-b, RFC7323-2.4-c
+  scripted('by rounding to the scale the right edge moves left by less than a unit', {}, (p) => {
+    p.user.reads = false;
+    p.accept({ wscale: 2, win: 65_535 });
+    let edge = 0;
+    for (let i = 1; i < 100; i++) {
+      p.send('.', { data: Buffer.alloc(i % 11) });
+      if (i % 11 === 0) continue;
+      const packet = p.expect('.', {}, 100);
+      const now = packet.rawAck - p.iss + (packet.win << p.tcb.rcvWindowShift);
+      expect(now).toBeGreaterThan(edge - (1 << p.tcb.rcvWindowShift));
+      edge = Math.max(edge, now);
+    }
+  });
 
   conversation(
     'SHLD-14: the right edge never moves left for a slow reader',
@@ -197,6 +260,7 @@ describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
     },
   );
 
+  // RFC7323-2.4-b, RFC7323-2.4-c
   scripted(
     'RFC 7323 §2.4: rounding does not offer more than the buffer, whatever is announced stays open',
     { tcp: { receiveBuffer: 1_000_000 } },
@@ -237,6 +301,7 @@ describe('silly windows (RFC 9293 §3.8.6.2, MUST-38, MUST-39)', () => {
 });
 
 describe('Nagle (RFC 9293 §3.7.4)', () => {
+  // SHLD-27
   scripted('SHLD-7: a short segment waits for the ACK of an earlier one', {}, (p) => {
     p.accept();
     p.user.write('a');
@@ -288,6 +353,22 @@ describe('Nagle (RFC 9293 §3.7.4)', () => {
 });
 
 describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
+  // MUST-58, MUST-59, RFC5681-4.2-f
+  scripted('what arrives in one batch gets one ACK, sent after all of it', {}, (p) => {
+    p.accept({ mss: 1_000, sackOk: true });
+    p.together(() => {
+      for (let i = 0; i < 7; i++) p.send('.', { data: Buffer.alloc(1_000) });
+    });
+    p.expect('.', { ack: 7_001 });
+    p.together(() => {
+      p.send('.', { seq: 8_001, data: Buffer.alloc(1_000) });
+      p.send('.', { seq: 7_001, data: Buffer.alloc(1_000) });
+    });
+    p.expect('.', { ack: 9_001, sack: [] });
+    p.expectNothing(1_000);
+  });
+
+  // SHLD-18
   scripted(
     'MUST-40: a small segment is acknowledged within 500 ms',
     { tcp: { quickAcks: 0 } },
@@ -342,6 +423,7 @@ describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
     p.expectNothing(190);
   });
 
+  // SHLD-31, MAY-13, RFC5681-3.2-a, RFC5681-3.2-b, RFC2018-4-d
   scripted('out of order, and what fills the gap, at once', { tcp: { quickAcks: 0 } }, (p) => {
     p.accept();
     p.send('.', { seq: 3, data: 'cd' });
@@ -351,7 +433,7 @@ describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
     expect(p.user.received.toString()).toBe('abcd');
   });
 
-  scripted('MUST-58: an old duplicate is acknowledged', {}, (p) => {
+  scripted('an old duplicate is acknowledged', {}, (p) => {
     p.accept();
     p.send('.', { data: 'abc' });
     p.expect('.', { ack: 4 });
@@ -391,6 +473,7 @@ describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
     },
   );
 
+  // MAY-12, RFC5961-5.2-a
   scripted('RFC 5961 §5: an ACK of what was not sent is answered and dropped', {}, (p) => {
     p.accept();
     p.send('.', { ack: 100, data: 'bad' });
@@ -398,6 +481,7 @@ describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
     expect(p.user.received.length).toBe(0);
   });
 
+  // MAY-12, RFC5961-5.2-a
   scripted('RFC 5961 §5: an ACK older than the largest window as well', {}, (p) => {
     p.accept({ win: 1_000 });
     p.send('.', { ack: -2_000, data: 'bad' });
@@ -405,6 +489,7 @@ describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
     expect(p.user.received.length).toBe(0);
   });
 
+  // MUST-30, RFC6093-3.2-a
   scripted('RFC 6093: urgent data is in line', {}, (p) => {
     p.accept();
     p.send('U.', { data: 'urgent!', urg: 6 });

@@ -63,6 +63,8 @@ export interface Packet {
   urg: number;
   /** The type-of-service octet. */
   tos: number;
+  ttl: number;
+  dontFragment: boolean;
   data: Buffer;
   mss: number | null;
   wscale: number | null;
@@ -103,6 +105,8 @@ export function readTcp(bytes: Uint8Array, at: number, verify = true): Packet | 
     win: segment.wnd,
     urg: segment.urg,
     tos: header.tos,
+    ttl: header.ttl,
+    dontFragment: (view.getUint16(6) & 0x4000) !== 0,
     data: Buffer.from(bytes.subarray(segment.offset, segment.offset + segment.length)),
     mss: (options & OPT_MSS) !== 0 ? segment.mss : null,
     wscale: (options & OPT_WINDOW_SCALE) !== 0 ? segment.windowScale : null,

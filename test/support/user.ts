@@ -14,6 +14,9 @@ export class User implements ConnectionHandler {
   reads = true;
   /** Answers the peer's FIN with ours. */
   endsWithPeer = false;
+  /** Told of urgent data, and of R1. */
+  declare urgent?: () => void;
+  declare trouble?: () => void;
   /** Called after each event. */
   onEvent: ((event: string) => void) | null = null;
   #pending: Uint8Array = new Uint8Array(0);

@@ -34,6 +34,8 @@ export class FakeConnection implements Connection {
   state: StateName = 'ESTABLISHED';
   congestionControl: string | null = null;
   noDelay = false;
+  typeOfService = 0;
+  readonly urgentLength = 0;
   keepAlive: number | null = null;
   #sendBuffer: Uint8Array[] = [];
   #sendLength = 0;
@@ -162,6 +164,12 @@ export class FakeConnection implements Connection {
       end.handler.closed(null);
     }
   }
+
+  setTypeOfService(tos: number): void {
+    this.typeOfService = tos;
+  }
+
+  setUserTimeout(): void {}
 
   setNoDelay(on: boolean): void {
     this.noDelay = on;

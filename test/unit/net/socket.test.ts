@@ -346,3 +346,17 @@ describe('the code of the user', () => {
     expect(peer.bytesRead).toBe(2);
   });
 });
+
+describe('the type of service', () => {
+  it('counts for the connection that there is, or the next', async () => {
+    net.createServer().listen(80);
+    const client = net.connect({ port: 80, host: '127.0.0.1', typeOfService: 8 } as never);
+    await once(client, 'connect');
+    const [end] = transport.connections;
+    expect(end?.typeOfService).toBe(8);
+    client.setTypeOfService(16);
+    expect(end?.typeOfService).toBe(16);
+    expect(client.getTypeOfService()).toBe(16);
+    client.destroy();
+  });
+});

@@ -26,6 +26,7 @@ describe('listen', () => {
     );
   });
 
+  // MUST-43
   test('two addresses may have a listener each', () => {
     const host = lonely(['10.0.0.2/24', '10.0.0.3/24']);
     host.listen({ port: 80, address: '10.0.0.2' }, NOBODY);
@@ -131,6 +132,7 @@ describe('connect', () => {
     }
   });
 
+  // MUST-43
   test('from an address that is not ours is EADDRNOTAVAIL', () => {
     expect(() =>
       lonely().connect(

@@ -14,6 +14,7 @@ describe('initial sequence numbers (RFC 6528)', () => {
     }
   });
 
+  // MUST-9, SHLD-1
   test('differ between connections and between secrets', () => {
     const identity = new Identity(SECRET);
     const seen = new Set([
@@ -26,6 +27,7 @@ describe('initial sequence numbers (RFC 6528)', () => {
     expect(seen.size).toBe(6);
   });
 
+  // RFC7323-7-a
   test('tell nothing of the timestamp offset', () => {
     const identity = new Identity(SECRET);
     expect(identity.timestampOffset(TUPLE)).not.toBe(identity.isn(TUPLE, 0));

@@ -150,6 +150,7 @@ describe('the hooks of a congestion control', () => {
     expect(order(witness.calls)).toEqual(['onIdleRestart', 'onSample']);
   });
 
+  // MAY-18
   test('a connection may change its control while it sends', () => {
     const c = new Conversation({ tcpA: { congestionControl: 'newreno' } });
     c.establish();

@@ -61,6 +61,7 @@ describe('checksum', () => {
     expect(checksum(bytes, viewOf(bytes), 0, 77, 1234)).toBe(0);
   });
 
+  // MUST-2
   it('sums the pseudo-header as if it stood in memory', () => {
     const header = Uint8Array.of(10, 7, 0, 1, 192, 168, 255, 254, 0, 6, 0xab, 0xcd);
     expect(fold(pseudoHeaderSum(0x0a070001, 0xc0a8fffe | 0, 6, 0xabcd))).toBe(naive(header));

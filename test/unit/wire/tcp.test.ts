@@ -104,11 +104,13 @@ describe('parseTcp', () => {
     expect(segment).toMatchObject({ options: OPT_TIMESTAMPS, tsVal: 5, tsEcr: 6, length: 3 });
   });
 
+  // RFC7323-2.2-d
   it('takes the options of a handshake from a SYN only (RFC 9293 §3.2)', () => {
     const { drop, segment } = parse(withOptions(ACK, [2, 4, 5, 180, 4, 2, 3, 3, 7]));
     expect([drop, segment.options]).toEqual(['none', 0]);
   });
 
+  // RFC7323-2.3-f
   it('caps the window scale at 14 (RFC 7323 §2.3)', () => {
     expect(parse(withOptions(SYN, [3, 3, 15])).segment.windowScale).toBe(14);
   });
@@ -160,6 +162,7 @@ describe('parseTcp', () => {
 });
 
 describe('writeTcp', () => {
+  // MUST-69
   it('lays the options of a SYN out as Linux does', () => {
     const segment = new Segment();
     segment.flags = SYN;
