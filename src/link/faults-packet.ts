@@ -1,11 +1,9 @@
 import { RX_CHECKSUM_VOUCHED } from '../base/batch.js';
 import { checksum, pseudoHeaderSum, update } from '../wire/checksum.js';
+import { ECN_CE, ECN_MASK } from '../wire/ecn.js';
 import { IPV4_HEADER_BYTES, PROTOCOL_TCP } from '../wire/ipv4.js';
 import { TCP_CHECKSUM_OFFSET, TCP_HEADER_BYTES } from '../wire/tcp.js';
 
-/** The ECN bits of the second byte of IPv4 (RFC 3168 §5). */
-const ECN_MASK = 3;
-const ECN_CE = 3;
 /** Packets that are made at a time. */
 const SLAB_PACKETS = 64;
 

@@ -18,7 +18,7 @@ export function ipv4Of(address: string): string | null {
 }
 
 /** `fe80::1` and its like, which need a scope. */
-export function isLinkLocal(address: string): boolean {
+function isLinkLocal(address: string): boolean {
   return isIPv6(address) && /^fe[89ab]/i.test(address);
 }
 

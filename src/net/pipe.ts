@@ -1,10 +1,11 @@
 import net from 'node:net';
-import type {
-  Connection,
-  ConnectionErrorCode,
-  ConnectionHandler,
-  ConnectionInfo,
-  Listener,
+import {
+  type Connection,
+  type ConnectionErrorCode,
+  type ConnectionHandler,
+  type ConnectionInfo,
+  type Listener,
+  SILENT_HANDLER,
 } from '../stack/connection.js';
 import type { StateName } from '../tcp/state.js';
 
@@ -18,14 +19,6 @@ const { connect, createServer } = net;
 
 /** Bytes received and not read at which the kernel is left to wait. */
 const READ_AHEAD = 64 * 1024;
-
-const SILENT: ConnectionHandler = {
-  established() {},
-  readable() {},
-  writable() {},
-  finished() {},
-  closed() {},
-};
 
 class PipeConnection implements Connection {
   readonly localAddress = '';
@@ -94,12 +87,12 @@ class PipeConnection implements Connection {
   }
 
   close(): void {
-    this.handler = SILENT;
+    this.handler = SILENT_HANDLER;
     this.#kernel.resume().destroySoon();
   }
 
   abort(): void {
-    this.handler = SILENT;
+    this.handler = SILENT_HANDLER;
     this.#kernel.destroy();
   }
 
@@ -135,7 +128,7 @@ export function listenPath(
   failed: (code: string) => void,
 ): Listener | null {
   const kernel = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-    const connection = new PipeConnection(socket, SILENT);
+    const connection = new PipeConnection(socket, SILENT_HANDLER);
     connection.handler = accept(connection);
     connection.handler.established();
     socket.resume();

@@ -1,5 +1,6 @@
 import type { Runtime } from '../runtime/runtime.js';
 import type { StateName } from '../tcp/state.js';
+import type { TimerName } from '../tcp/trace.js';
 
 /** Why a connection ended other than by FIN from both sides; the codes are Node's. */
 export type ConnectionErrorCode =
@@ -41,6 +42,15 @@ export interface ConnectionHandler {
    */
   closed(error: ConnectionErrorCode | null): void;
 }
+
+/** For a connection whose user is not there yet, or no more. */
+export const SILENT_HANDLER: ConnectionHandler = {
+  established() {},
+  readable() {},
+  writable() {},
+  finished() {},
+  closed() {},
+};
 
 export interface Connection {
   handler: ConnectionHandler;
@@ -108,20 +118,9 @@ export interface Connection {
   info(): ConnectionInfo;
 }
 
-export type TimerName =
-  | 'retransmit'
-  | 'persist'
-  | 'reorder'
-  | 'probe'
-  | 'delayedAck'
-  | 'keepAlive'
-  | 'finWait2'
-  | 'pacing'
-  | 'timeWait';
-
 /** A timer that runs; `remaining` is in ms, 0 when it is due. */
 export interface TimerInfo {
-  name: TimerName;
+  name: TimerName | 'timeWait';
   remaining: number;
 }
 

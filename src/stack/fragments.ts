@@ -1,11 +1,10 @@
 import type { Counters } from '../base/counters.js';
 import { Drop } from '../wire/drop-reason.js';
+import { ECN_CE } from '../wire/ecn.js';
 import { IPV4_HEADER_BYTES, IPV4_MAX_BYTES, type Ipv4Header, writeIpv4 } from '../wire/ipv4.js';
 
 /** What a stored fragment costs besides its payload, about, in bytes. */
 const FRAGMENT_OVERHEAD = 200;
-/** Congestion Experienced, in the two ECN bits of `tos`. */
-const ECN_CE = 3;
 
 export interface FragmentLimits {
   /** Most memory for fragments, in bytes, bookkeeping included. */

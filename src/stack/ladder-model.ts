@@ -290,7 +290,7 @@ const TIMER_TEXT: Readonly<Record<TimerName, string>> = {
 };
 
 /** `RTO fired after 201 ms`. */
-export function timerText(timer: TimerName, after: number | null): string {
+function timerText(timer: TimerName, after: number | null): string {
   return `${TIMER_TEXT[timer]} fired${after === null ? '' : ` after ${formatDuration(after)}`}`;
 }
 

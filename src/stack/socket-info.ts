@@ -6,13 +6,7 @@ import type { TimeWait } from '../tcp/time-wait.js';
 import { lossTimerName } from '../tcp/timers.js';
 import { formatAddress, IPV4_HEADER_BYTES } from '../wire/ipv4.js';
 import { TCP_HEADER_BYTES } from '../wire/tcp.js';
-import type {
-  ConnectionInfo,
-  ListenerInfo,
-  TimerInfo,
-  TimerName,
-  TimeWaitInfo,
-} from './connection.js';
+import type { ConnectionInfo, ListenerInfo, TimerInfo, TimeWaitInfo } from './connection.js';
 import type { HostListener } from './listener.js';
 
 export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
@@ -91,7 +85,7 @@ function recoveryName(recovery: Recovery): ConnectionInfo['recovery'] {
 }
 
 function timersOf(tcb: Tcb, now: number): TimerInfo[] {
-  const deadlines: [TimerName, number][] = [
+  const deadlines: [TimerInfo['name'], number][] = [
     [lossTimerName(tcb.lossTimer), tcb.retransmitAt],
     ['delayedAck', tcb.delayedAckAt],
     ['keepAlive', tcb.keepAliveAt],
@@ -104,7 +98,7 @@ function timersOf(tcb: Tcb, now: number): TimerInfo[] {
     .map(([name, at]) => timer(name, at, now));
 }
 
-function timer(name: TimerName, at: number, now: number): TimerInfo {
+function timer(name: TimerInfo['name'], at: number, now: number): TimerInfo {
   return { name, remaining: Math.max(0, at - now) };
 }
 

@@ -24,7 +24,7 @@ import { Drop } from '../wire/drop-reason.js';
 import { IPV4_HEADER_BYTES, IPV4_MAX_BYTES } from '../wire/ipv4.js';
 import { ACK, RST, Segment, SYN } from '../wire/segment.js';
 import { TCP_HEADER_BYTES, TCP_MAX_OPTION_BYTES } from '../wire/tcp.js';
-import type { ConnectionHandler } from './connection.js';
+import { type ConnectionHandler, SILENT_HANDLER } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
 import { type Clock, HostConnection } from './host-connection.js';
 import type { QuotedInput } from './icmp-service.js';
@@ -366,7 +366,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   #accept(tcb: Tcb): void {
     const listener = tcb.user as HostListener;
     listener.pending.delete(tcb);
-    const connection = new HostConnection(tcb, this.clock, NO_HANDLER);
+    const connection = new HostConnection(tcb, this.clock, SILENT_HANDLER);
     try {
       connection.handler = listener.accept(connection);
     } catch (error) {
@@ -472,11 +472,3 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 function mssOf(by: Interface): number {
   return by.link.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
 }
-
-const NO_HANDLER: ConnectionHandler = {
-  established() {},
-  readable() {},
-  writable() {},
-  finished() {},
-  closed() {},
-};

@@ -2,7 +2,7 @@ import type { AckSample, CongestionState, LossSample } from './congestion.js';
 
 /** Names and values of the constants are those of draft-ietf-ccwg-bbr; ms where they are times. */
 const MIN_RTT_FILTER = 10_000;
-export const PROBE_RTT_INTERVAL = 5_000;
+const PROBE_RTT_INTERVAL = 5_000;
 const STARTUP_FULL_BW_THRESHOLD = 1.25;
 const STARTUP_FULL_BW_COUNT = 3;
 const EXTRA_ACKED_ROUNDS = 5;

@@ -1,11 +1,7 @@
+import { ECN_CE, ECN_MASK, ECT_0 } from '../wire/ecn.js';
 import { ACK, CWR, ECE, type Segment, SYN } from '../wire/segment.js';
 import { startCwr, tellCongestion } from './congestion-window.js';
 import { Recovery, type Tcb } from './tcb.js';
-
-/** The two ECN bits of the type-of-service octet (RFC 3168 §5). */
-export const ECN_MASK = 0x03;
-export const ECT_0 = 0x02;
-export const CE = 0x03;
 
 const MARK_ARRIVED = 'a congestion mark, echoed at once: RFC 3168 §6.1.3';
 const MARK_CHANGED = 'marks begin or end: RFC 8257 §3.2';
@@ -48,7 +44,7 @@ export function takeMarks(
 ): void {
   if ((segment.tos & ECN_MASK) !== 0) tcb.ecnSeen = true;
   if (segment.length === 0 || (segment.flags & SYN) !== 0) return;
-  const marked = (segment.tos & ECN_MASK) === CE;
+  const marked = (segment.tos & ECN_MASK) === ECN_CE;
   if (marked) tcb.host.counters.tcpInCeSegs++;
   if (tcb.congestion.exactEcho === true) {
     if (marked === tcb.ecnEcho) return;

@@ -1,4 +1,5 @@
 import { add, diff, leq, lt, max, min, type Seq, seq } from '../base/seq.js';
+import { ECN_MASK } from '../wire/ecn.js';
 import {
   ACK,
   emptySegment,
@@ -17,7 +18,7 @@ import {
 import { tuneReceiveBuffer } from './autotune.js';
 import { noteWindowUse, restartWindow } from './congestion-window.js';
 import { markAppLimited, startFlight } from './delivery-rate.js';
-import { ECN_MASK, echoFlags, markText, synFlags } from './ecn.js';
+import { echoFlags, markText, synFlags } from './ecn.js';
 import { mtuProbeDue, noteMtuProbe } from './mtu-probe.js';
 import { notePaced, pacingBurst, pacingHolds } from './pacing.js';
 import {

@@ -88,7 +88,7 @@ export function noteRecoveryEnd(tcb: Tcb): void {
 }
 
 /** RACK.reo_wnd in ms. */
-export function reorderWindow(tcb: Tcb): number {
+function reorderWindow(tcb: Tcb): number {
   if (tcb.reorderings === 0) {
     if (tcb.recovery !== Recovery.OPEN) return 0;
     if (tcb.dupAcks >= DUP_THRESHOLD || tcb.sent.sacked >= DUP_THRESHOLD * tcb.sndMss) return 0;

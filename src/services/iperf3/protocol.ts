@@ -84,7 +84,7 @@ export interface TestParameters {
 }
 
 export const LIMITS = { time: 86_400, omit: 600, length: 1024 * 1024, parallel: 128 } as const;
-export const DEFAULT_LENGTH = 128 * 1024;
+const DEFAULT_LENGTH = 128 * 1024;
 
 export function encodeParameters(parameters: TestParameters): object {
   const { time, omit, bytes, blocks, length, parallel, bitrate } = parameters;

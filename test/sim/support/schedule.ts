@@ -1,24 +1,12 @@
 import fc from 'fast-check';
-import type { GilbertElliott, Reordering } from '../../../src/link/faults-options.js';
+import type { PathFaults } from '../../../src/link/faults-options.js';
 import type { FaultRule } from '../../../src/link/faults-rules.js';
 
 export type Side = 'a' | 'b';
 
 /** A part of `PathFaults`, that survives JSON. */
-export interface PathState {
-  delay?: number;
-  jitter?: number;
-  keepOrder?: boolean;
-  rate?: number;
+export interface PathState extends Omit<PathFaults, 'queue'> {
   queue?: { packets?: number; codel?: boolean };
-  loss?: number;
-  burstLoss?: GilbertElliott | null;
-  reorder?: Reordering | null;
-  duplicate?: number;
-  corrupt?: number;
-  mtu?: number;
-  icmp?: boolean;
-  dead?: boolean;
 }
 
 export interface Change {

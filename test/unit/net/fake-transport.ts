@@ -1,14 +1,15 @@
 import { getDefaultHighWaterMark } from 'node:stream';
 import type { Alarm, Runtime } from '../../../src/runtime/runtime.js';
-import type {
-  Connection,
-  ConnectionErrorCode,
-  ConnectionHandler,
-  ConnectionInfo,
-  ConnectOptions,
-  Listener,
-  ListenOptions,
-  Transport,
+import {
+  type Connection,
+  type ConnectionErrorCode,
+  type ConnectionHandler,
+  type ConnectionInfo,
+  type ConnectOptions,
+  type Listener,
+  type ListenOptions,
+  SILENT_HANDLER,
+  type Transport,
 } from '../../../src/stack/connection.js';
 import type { StateName } from '../../../src/tcp/state.js';
 
@@ -18,14 +19,6 @@ import type { StateName } from '../../../src/tcp/state.js';
  */
 const SEND_BUFFER = 2 * getDefaultHighWaterMark(false);
 const RECEIVE_BUFFER = 2 * getDefaultHighWaterMark(false);
-
-const SILENT: ConnectionHandler = {
-  established() {},
-  readable() {},
-  writable() {},
-  finished() {},
-  closed() {},
-};
 
 /** One end of an in-memory connection with bounded buffers; delivery takes a turn of the loop. */
 export class FakeConnection implements Connection {
@@ -92,14 +85,14 @@ export class FakeConnection implements Connection {
   }
 
   close(): void {
-    this.handler = SILENT;
+    this.handler = SILENT_HANDLER;
     this.#deaf = true;
     if (this.readableLength > 0) this.#reset();
     else this.shutdown();
   }
 
   abort(): void {
-    this.handler = SILENT;
+    this.handler = SILENT_HANDLER;
     this.#reset();
   }
 
@@ -246,7 +239,7 @@ export class FakeTransport implements Transport {
     if (!remoteAddress.startsWith('127.')) throw failure('ENETUNREACH');
     const port = options.localPort || this.#nextPort++;
     const near = new FakeConnection(handler, localAddress, port, remoteAddress, remotePort);
-    const far = new FakeConnection(SILENT, remoteAddress, remotePort, localAddress, port);
+    const far = new FakeConnection(SILENT_HANDLER, remoteAddress, remotePort, localAddress, port);
     near.peer = far;
     far.peer = near;
     near.state = 'SYN_SENT';

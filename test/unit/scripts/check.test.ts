@@ -1,41 +1,26 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkHouse } from '../../../scripts/lib/house.js';
+import { ScratchTree } from './scratch-tree.js';
 
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
 
-let root: string;
-
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'tuntcp-check-'));
-});
-
-afterEach(() => {
-  rmSync(root, { recursive: true, force: true });
-});
-
-function write(files: Record<string, string>): void {
-  for (const [file, text] of Object.entries(files)) {
-    mkdirSync(join(root, dirname(file)), { recursive: true });
-    writeFileSync(join(root, file), text);
-  }
-}
+const tree = new ScratchTree();
 
 /** Findings as `file:line severity`, after writing `files`. */
 function placesOf(files: Record<string, string>): string[] {
-  write(files);
-  return checkHouse(root).map(({ file, line, severity }) => `${file}:${line} ${severity}`);
+  tree.write(files);
+  return checkHouse(tree.root).map(({ file, line, severity }) => `${file}:${line} ${severity}`);
 }
 
 /** The sources whose types the rules know by name. */
 function copyTypes(): void {
   for (const file of ['src/base/seq.ts', 'src/tcp/state.ts']) {
-    mkdirSync(join(root, dirname(file)), { recursive: true });
-    cpSync(join(PROJECT, file), join(root, file));
+    mkdirSync(join(tree.root, dirname(file)), { recursive: true });
+    cpSync(join(PROJECT, file), join(tree.root, file));
   }
 }
 
@@ -237,8 +222,8 @@ describe('habits', () => {
   });
 
   it('warn of files past 500 lines', () => {
-    write({ 'src/net/a.ts': 'f();\n'.repeat(500), 'src/net/b.ts': 'f();\n'.repeat(501) });
-    expect(checkHouse(root)).toEqual([
+    tree.write({ 'src/net/a.ts': 'f();\n'.repeat(500), 'src/net/b.ts': 'f();\n'.repeat(501) });
+    expect(checkHouse(tree.root)).toEqual([
       {
         file: 'src/net/b.ts',
         line: 501,
@@ -288,8 +273,8 @@ describe('scripts/check', () => {
   const script = join(PROJECT, 'scripts/check');
 
   it('prints a line for each finding and exits 1 on errors', () => {
-    write({ 'src/tcp/a.ts': 'Date.now();' });
-    const { status, stdout } = spawnSync(script, [root], { encoding: 'utf8' });
+    tree.write({ 'src/tcp/a.ts': 'Date.now();' });
+    const { status, stdout } = spawnSync(script, [tree.root], { encoding: 'utf8' });
     expect(stdout).toMatch(
       /^src\/tcp\/a\.ts:1: error: uses Date\.now: .+\n1 errors, 0 warnings\n$/,
     );
@@ -297,8 +282,8 @@ describe('scripts/check', () => {
   });
 
   it('exits 0 on warnings alone, and prints JSON', () => {
-    write({ 'src/net/a.ts': 'f();\n'.repeat(501) });
-    const stdout = execFileSync(script, ['--json', root], { encoding: 'utf8' });
+    tree.write({ 'src/net/a.ts': 'f();\n'.repeat(501) });
+    const stdout = execFileSync(script, ['--json', tree.root], { encoding: 'utf8' });
     expect(JSON.parse(stdout)).toMatchObject([{ file: 'src/net/a.ts', severity: 'warning' }]);
   });
 

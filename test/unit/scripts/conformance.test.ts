@@ -1,25 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkConformance, joinMatrix, PAGE } from '../../../scripts/lib/conformance.js';
+import { ScratchTree } from './scratch-tree.js';
 
-let root: string;
-
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'tuntcp-conformance-'));
-});
-
-afterEach(() => {
-  rmSync(root, { recursive: true, force: true });
-});
-
-function write(files: Record<string, string>): void {
-  for (const [file, text] of Object.entries(files)) {
-    mkdirSync(join(root, dirname(file)), { recursive: true });
-    writeFileSync(join(root, file), text);
-  }
-}
+const tree = new ScratchTree();
 
 const CSV = 'test/conformance/requirements/rfc9293.csv';
 // Written apart, or they would be unknown tags themselves.
@@ -34,8 +17,10 @@ function csv(...rows: string[]): Record<string, string> {
 
 /** Findings as `file:line message`, but for the page that is not written. */
 function findings(files: Record<string, string>): string[] {
-  write(files);
-  return joinMatrix(root).findings.map(({ file, line, message }) => `${file}:${line} ${message}`);
+  tree.write(files);
+  return joinMatrix(tree.root).findings.map(
+    ({ file, line, message }) => `${file}:${line} ${message}`,
+  );
 }
 
 describe('the requirements and the tags', () => {
@@ -49,7 +34,7 @@ describe('the requirements and the tags', () => {
         'test/a.test.ts': test,
       }),
     ).toEqual([]);
-    const { page } = joinMatrix(root);
+    const { page } = joinMatrix(tree.root);
     expect(page).toContain(
       `| ${FIRST} | MUST | One, two | \`a.ts:A.b\` | \`a.test.ts\`: ${FIRST}: e |`,
     );
@@ -88,33 +73,33 @@ describe('the requirements and the tags', () => {
   });
 
   it('the clause that src cites stands for a tag', () => {
-    write({
+    tree.write({
       [CSV]: `# RFC 9999: X\nid,level,statement,as,exception\n## 5.1 Y\n${THIRD},MUST,A\n`,
       'src/a.ts': '/** RFC 9999 §4 and\n * RFC 9999\n * §5.1. */\nexport function f(): void {}\n',
       'test/a.test.ts': `// ${THIRD}\ntest('t', () => {});\n`,
     });
-    expect(joinMatrix(root).findings).toEqual([]);
-    expect(joinMatrix(root).page).toContain('`a.ts:f`');
+    expect(joinMatrix(tree.root).findings).toEqual([]);
+    expect(joinMatrix(tree.root).page).toContain('`a.ts:f`');
   });
 
   it('a line that cannot be read is named', () => {
-    write(csv(`${FIRST},MIGHT,A`));
-    expect(() => joinMatrix(root)).toThrow(`${CSV}:4: unknown level MIGHT`);
+    tree.write(csv(`${FIRST},MIGHT,A`));
+    expect(() => joinMatrix(tree.root)).toThrow(`${CSV}:4: unknown level MIGHT`);
   });
 });
 
 describe('the page', () => {
   it('must be what the tags say', () => {
-    write(csv(`${FIRST},MAY,A`));
+    tree.write(csv(`${FIRST},MAY,A`));
     const stale = [expect.objectContaining({ file: PAGE })];
-    expect(checkConformance(root)).toEqual(stale);
-    write({ [PAGE]: joinMatrix(root).page });
-    expect(checkConformance(root)).toEqual([]);
-    write(csv(`${FIRST},MAY,B`));
-    expect(checkConformance(root)).toEqual(stale);
+    expect(checkConformance(tree.root)).toEqual(stale);
+    tree.write({ [PAGE]: joinMatrix(tree.root).page });
+    expect(checkConformance(tree.root)).toEqual([]);
+    tree.write(csv(`${FIRST},MAY,B`));
+    expect(checkConformance(tree.root)).toEqual(stale);
   });
 
   it('is not asked for where there are no requirements', () => {
-    expect(checkConformance(root)).toEqual([]);
+    expect(checkConformance(tree.root)).toEqual([]);
   });
 });
