@@ -24,7 +24,7 @@ import { Identity } from './identity.js';
 import { type Interface, Interfaces, isGroup } from './interfaces.js';
 import { IpInput } from './ip-input.js';
 import { IpOutput } from './ip-output.js';
-import { type Accept, HostListener } from './listener.js';
+import { type Accept, type Backlog, HostListener } from './listener.js';
 import { formatMetrics } from './metrics.js';
 import { randomWords } from './random-words.js';
 import { connectionInfo, listenerInfo, timeWaitInfo } from './socket-info.js';
@@ -54,6 +54,8 @@ export interface HostOptions {
 /** Bounds of IPv4 reassembly: bytes, datagrams, and ms (RFC 791 §3.2 has 15 s, Linux 30 s). */
 const FRAGMENT_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDatagrams: 256, timeout: 30_000 };
 const LOOPBACK_ADDRESS = { address: 0x7f000001, prefix: 8 };
+
+const noneWait = (): number => 0;
 
 /** One host: links with addresses below, TCP connections above, and the loop that joins them. */
 export class Host implements Transport {
@@ -98,6 +100,7 @@ export class Host implements Transport {
       output,
       this.#identity,
       randomWords(runtime, 4),
+      () => runtime.random(16),
       this,
       () => this.#onDirty(),
       (error) =>
@@ -188,12 +191,23 @@ export class Host implements Transport {
     if (chosen === null || listeners.conflicts(localAddr, chosen)) {
       throw transportError('EADDRINUSE', 'listen', address, port);
     }
-    const backlog = options.backlog ?? this.config.backlog;
-    const listener = new HostListener(listeners, localAddr, chosen, backlog, accept, (closed) =>
-      this.#tcp.refusePending(closed),
+    const listener = new HostListener(
+      listeners,
+      localAddr,
+      chosen,
+      this.#backlog(options.backlog),
+      accept,
+      options.waiting ?? noneWait,
+      (closed) => this.#tcp.refusePending(closed),
     );
     listeners.add(listener);
     return listener;
+  }
+
+  #backlog(asked: number | undefined): Backlog {
+    const { backlog, maxBacklog, maxSynBacklog } = this.config;
+    const complete = Math.min(asked ?? backlog, maxBacklog);
+    return { halfOpen: Math.min(complete, maxSynBacklog), complete };
   }
 
   #listenPort(localAddr: number): number | null {
@@ -364,6 +378,8 @@ export class Host implements Transport {
       listeners,
       tcbs: this.#tcp.tcbs(),
       timeWaits: this.timeWaitCount,
+      orphans: this.#tcp.memory.orphans,
+      memory: this.#tcp.memory.bytes,
     });
   }
 

@@ -26,6 +26,7 @@ import { ACK, RST, Segment, SYN } from '../wire/segment.js';
 import { TCP_HEADER_BYTES, TCP_MAX_OPTION_BYTES } from '../wire/tcp.js';
 import { type ConnectionHandler, SILENT_HANDLER } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
+import { CookieGate } from './cookie-gate.js';
 import { type Clock, HostConnection } from './host-connection.js';
 import type { QuotedInput } from './icmp-service.js';
 import type { Identity } from './identity.js';
@@ -33,6 +34,8 @@ import type { Interface, Interfaces } from './interfaces.js';
 import type { SegmentInput } from './ip-input.js';
 import type { IpOutput } from './ip-output.js';
 import { type HostListener, Listeners } from './listener.js';
+import { MemoryAccount } from './memory-account.js';
+import { PassiveOpens } from './passive-opens.js';
 import { PathMtuCache } from './path-mtu-cache.js';
 import { TimeWaitList } from './time-wait-list.js';
 
@@ -46,6 +49,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   readonly listeners = new Listeners();
   trace: Trace | null = null;
   readonly #table: ConnectionTable<Tcb | TimeWait>;
+  readonly #passiveOpens: PassiveOpens;
+  readonly memory: MemoryAccount;
   readonly #pathMtus = new PathMtuCache();
   readonly #timeWaits = new TimeWaitList();
   readonly #wheel: TimerWheel<Tcb>;
@@ -64,6 +69,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     private readonly ipOutput: IpOutput,
     private readonly identity: Identity,
     tableSecret: Int32Array,
+    /** 16 unpredictable bytes for SYN cookies, asked for when the first is made. */
+    cookieSecret: () => Uint8Array,
     /** Counts who keeps the process running. */
     private readonly holder: Holder,
     /** Called when there is something to settle, so that the host sees to it soon. */
@@ -72,6 +79,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     private readonly onUserError: (error: unknown) => void,
   ) {
     this.#table = new ConnectionTable(tableSecret);
+    this.memory = new MemoryAccount(config, counters);
+    this.#passiveOpens = new PassiveOpens(this, new CookieGate(this, identity, cookieSecret));
     this.#wheel = new TimerWheel(clock.now());
   }
 
@@ -82,6 +91,15 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   get timeWaitCount(): number {
     return this.#timeWaits.size;
+  }
+
+  /** Connections but those in TIME_WAIT. */
+  get openCount(): number {
+    return this.#table.size - this.#timeWaits.size;
+  }
+
+  get memoryExceeded(): boolean {
+    return this.memory.exceeded;
   }
 
   // What TCP needs from us.
@@ -154,39 +172,50 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if ((segment.flags & RST) !== 0) return Drop.TCP_NO_CONNECTION;
     const listener = this.listeners.find(segment.dstAddr, segment.dstPort);
     if (listener === null || (segment.flags & ACK) !== 0) {
+      const drop = listener && this.#passiveOpens.arrivesAck(listener, segment, by, now);
+      if (drop !== null) return drop;
       sendResetFor(segment, this, null, now);
       return Drop.TCP_NO_CONNECTION;
     }
     if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
-    if (listener.isFull) {
-      this.counters.tcpListenOverflows++;
-      if (this.trace !== null) this.trace.listenerOverflow(segment, listener.backlog, now);
-      return Drop.TCP_BACKLOG_FULL;
-    }
-    const tcb = this.#passiveOpen(listener, segment, by, now);
-    if (old !== null) {
-      const iss = issAfter(old, tcb.iss);
-      initialize(tcb, iss, old.tsOffset, now);
-      this.counters.tcpTimeWaitReused++;
-    }
-    return segmentArrives(tcb, segment, now);
+    return this.#passiveOpens.arrivesSyn(listener, segment, by, now, old);
   }
 
-  #passiveOpen(listener: HostListener, syn: Segment, by: Interface, now: number): Tcb {
-    const { dstAddr, dstPort, srcAddr, srcPort } = syn;
+  /** A TCB in LISTEN for a segment to a listener; `old` is the incarnation that it replaces. */
+  passiveOpen(
+    listener: HostListener,
+    segment: Segment,
+    by: Interface,
+    old: TimeWait | null,
+    now: number,
+  ): Tcb {
+    const { dstAddr, dstPort, srcAddr, srcPort } = segment;
     const tcb = this.#create(State.LISTEN, dstAddr, dstPort, srcAddr, srcPort, by, now);
     tcb.user = listener;
-    listener.pending.add(tcb);
+    listener.halfOpen.add(tcb);
     this.counters.tcpPassiveOpens++;
     this.#table.add(tcb);
+    if (old !== null) {
+      initialize(tcb, issAfter(old, tcb.iss), old.tsOffset, now);
+      this.counters.tcpTimeWaitReused++;
+    }
     return tcb;
+  }
+
+  rcvMss(by: Interface): number {
+    const { mss } = this.config;
+    return mss === 0 ? mssOf(by) : Math.min(mss, mssOf(by));
+  }
+
+  admit(tcb: Tcb, segment: Segment, now: number): boolean {
+    return this.#passiveOpens.admit(tcb, segment, now);
   }
 
   #arrivesInTimeWait(record: TimeWait, segment: Segment, by: Interface, now: number): Drop {
     const verdict = arrivesInTimeWait(record, segment);
     switch (verdict) {
       case Verdict.REOPEN:
-        if (this.listeners.find(segment.dstAddr, segment.dstPort)?.isFull === false) {
+        if (this.#passiveOpens.hasRoomFor(segment)) {
           this.#endTimeWait(record, 'a new incarnation: RFC 6191');
           return this.#arrivesUnknown(segment, by, now, record);
         }
@@ -288,11 +317,13 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   /** A listener has closed: what it had not handed out is reset. */
   refusePending(listener: HostListener): void {
     const now = this.clock.now();
-    for (const tcb of listener.pending) {
-      tcb.orphaned = true;
-      abort(tcb, now);
+    for (const queue of [listener.halfOpen, listener.complete]) {
+      for (const tcb of queue) {
+        tcb.orphaned = true;
+        abort(tcb, now);
+      }
+      queue.clear();
     }
-    listener.pending.clear();
   }
 
   // The end of a batch.
@@ -334,6 +365,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   #settleOne(tcb: Tcb, now: number): void {
     tcb.dirty = false;
     output(tcb, now);
+    this.memory.update(tcb);
+    if (tcb.countedOrphan && this.memory.tooManyOrphans) this.#abortOrphan(tcb, now);
     this.#hold(tcb);
     switch (tcb.state) {
       case State.CLOSED:
@@ -353,6 +386,12 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     }
   }
 
+  #abortOrphan(tcb: Tcb, now: number): void {
+    abort(tcb, now);
+    this.memory.update(tcb);
+    this.counters.tcpAbortOnMemory++;
+  }
+
   #deliver(tcb: Tcb): void {
     if (tcb.user instanceof HostConnection) {
       tcb.user.deliver();
@@ -365,7 +404,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   #accept(tcb: Tcb): void {
     const listener = tcb.user as HostListener;
-    listener.pending.delete(tcb);
+    listener.complete.delete(tcb);
     const connection = new HostConnection(tcb, this.clock, SILENT_HANDLER);
     try {
       connection.handler = listener.accept(connection);
@@ -378,7 +417,9 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   #forgetPending(tcb: Tcb): void {
     if (tcb.passive && !(tcb.user instanceof HostConnection)) {
-      (tcb.user as HostListener).pending.delete(tcb);
+      const listener = tcb.user as HostListener;
+      listener.halfOpen.delete(tcb);
+      listener.complete.delete(tcb);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { StateName } from '../tcp/state.js';
-import type { TimerAction, TimerName } from '../tcp/trace.js';
+import type { CookieOutcome, ListenQueue, TimerAction, TimerName } from '../tcp/trace.js';
 
 /** Between whom something happened. */
 export interface EventConnection {
@@ -62,7 +62,8 @@ export type TraceEvent = Common &
       }
     | { type: 'mtu'; before: number; mtu: number; why: string }
     | { type: 'challenge'; answered: boolean; why: string }
-    | { type: 'overflow'; segment: EventSegment; backlog: number; why: string }
+    | { type: 'overflow'; segment: EventSegment; queue: ListenQueue; backlog: number; why: string }
+    | { type: 'cookie'; segment: EventSegment; outcome: CookieOutcome; why: string }
   );
 
 export type TraceEventType = TraceEvent['type'];
@@ -81,6 +82,7 @@ export const TRACE_EVENT_TYPES: readonly TraceEventType[] = [
   'mtu',
   'challenge',
   'overflow',
+  'cookie',
 ];
 
 const TIMERS: Readonly<Record<TimerName, string>> = {
@@ -92,6 +94,11 @@ const TIMERS: Readonly<Record<TimerName, string>> = {
   keepAlive: 'keep-alive timer',
   pacing: 'pacing timer',
   finWait2: 'FIN_WAIT_2 timer',
+};
+
+const WAITING: Readonly<Record<ListenQueue, string>> = {
+  handshake: 'are in handshake',
+  accept: 'wait to be accepted',
 };
 
 /** The event in one line of words, without its time and connection. */
@@ -123,7 +130,9 @@ export function describeEvent(event: TraceEvent): string {
         ? `challenge ACK: ${event.why}`
         : `no challenge ACK, too many in this second: RFC 5961 §7`;
     case 'overflow':
-      return `SYN refused, ${event.backlog} connections wait already: ${event.why}`;
+      return `listener overflow, ${event.backlog} connections ${WAITING[event.queue]} already: ${event.why}`;
+    case 'cookie':
+      return `SYN cookie ${event.outcome}: ${event.why}`;
   }
 }
 

@@ -29,7 +29,8 @@ export function timeRoundTrip(tcb: Tcb, segment: Segment, now: number): void {
 /** Once per round trip: lets the window grow with what the user has read in it. */
 export function tuneReceiveBuffer(tcb: Tcb, now: number): void {
   const limit = tcb.host.config.receiveBufferMax;
-  if (tcb.rcvBufferLimit >= limit || now - tcb.rcvSpaceSince < receiverRoundTrip(tcb)) return;
+  if (tcb.host.memoryExceeded || tcb.rcvBufferLimit >= limit) return;
+  if (now - tcb.rcvSpaceSince < receiverRoundTrip(tcb)) return;
   const total = tcb.bytesReceived - tcb.receiveQueue.length;
   const read = total - tcb.rcvSpaceFrom;
   tcb.rcvSpaceSince = now;
@@ -45,7 +46,7 @@ export function tuneReceiveBuffer(tcb: Tcb, now: number): void {
 /** Room for what is outstanding and for as much again, to be sent when it is acknowledged. */
 export function tuneSendBuffer(tcb: Tcb): void {
   const { sendBuffer, cwnd } = tcb;
-  if (2 * cwnd <= sendBuffer.limit) return;
+  if (2 * cwnd <= sendBuffer.limit || tcb.host.memoryExceeded) return;
   sendBuffer.limit = Math.max(
     sendBuffer.limit,
     Math.min(Math.ceil(2 * cwnd), tcb.host.config.sendBufferMax),

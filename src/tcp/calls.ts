@@ -6,7 +6,7 @@ import { enterClosed } from './end.js';
 import { sendAck, sendReset } from './output.js';
 import { isOutstanding } from './path-mtu.js';
 import { canSend, State, transition, unreachable } from './state.js';
-import type { Failure, Tcb } from './tcb.js';
+import { type Failure, LEAST_BUFFER, type Tcb } from './tcb.js';
 import { armFinWait2, armKeepAlive, stopKeepAlive } from './timers.js';
 
 /** Sets the send variables for `iss`; for both kinds of OPEN (RFC 9293 §3.10.1). */
@@ -35,7 +35,7 @@ export function open(tcb: Tcb, now: number): void {
 export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolean): number {
   if (!canSend(tcb.state) || tcb.finQueued) return 0;
   const offered = bytes.length - offset;
-  const taken = tcb.sendBuffer.push(bytes, offset, offered);
+  const taken = tcb.sendBuffer.push(bytes, offset, Math.min(offered, sendRoom(tcb)));
   if (taken < offered) tcb.writeBlocked = true;
   if (urgent && taken > 0) {
     tcb.sndUp = tcb.sendEnd;
@@ -43,6 +43,12 @@ export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolea
   }
   if (taken > 0) tcb.host.markDirty(tcb);
   return taken;
+}
+
+/** What the buffer itself does not limit: when memory is short, each connection has little. */
+function sendRoom(tcb: Tcb): number {
+  if (!tcb.host.memoryExceeded) return Infinity;
+  return Math.max(LEAST_BUFFER - tcb.sendBuffer.length, 0);
 }
 
 /** RECEIVE (§3.10.3): the next chunk in order, or null. A larger window is announced when it pays. */

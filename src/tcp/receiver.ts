@@ -1,7 +1,7 @@
 import { add, diff, geq, gt, leq, lt, max, min, type Seq } from '../base/seq.js';
 import { FIN, MAX_SACK_BLOCKS, OPT_SACK, PSH, type Segment, SYN } from '../wire/segment.js';
 import { TIMESTAMPS_BYTES } from './negotiation.js';
-import { Event, type Tcb } from './tcb.js';
+import { Event, LEAST_BUFFER, type Tcb } from './tcb.js';
 import { stopDelayedAck } from './timers.js';
 
 /** Shorter segments than this are no full ones: what 552 octets, the least that paths of today carry, hold. */
@@ -45,7 +45,17 @@ function noteSegmentSize(tcb: Tcb, segment: Segment): void {
   }
 }
 
+/** Memory is short, and this connection has its share of it: the sender will have to send again. */
+function isShortOfMemory(tcb: Tcb): boolean {
+  return tcb.host.memoryExceeded && tcb.receiveQueue.length >= LEAST_BUFFER;
+}
+
 function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: number): void {
+  if (isShortOfMemory(tcb)) {
+    tcb.host.counters.tcpRcvQDrop++;
+    tcb.ackNow = 'not taken, memory is short: RFC 9293 §3.8.6.2';
+    return;
+  }
   if (tcb.receiveQueue.push(segment.bytes, offset, length)) segment.pinned = true;
   tcb.rcvNxt = add(tcb.rcvNxt, length);
   tcb.bytesReceived += length;
@@ -89,8 +99,12 @@ function receiveOutOfOrder(
 ): void {
   tcb.ackNow = 'a gap: a duplicate ACK tells the sender at once, RFC 5681 §4.2';
   if (!tcb.sackOk) tcb.duplicateAcks++;
-  if (tcb.reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit) return;
-  const { reassembly } = tcb;
+  const { reassembly, host } = tcb;
+  const full = reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit;
+  if (full || host.memoryExceeded) {
+    host.counters.tcpOfoDrop++;
+    return;
+  }
   if (reassembly.insert(start, segment.bytes, offset, length)) segment.pinned = true;
   if (reassembly.hasDuplicate) {
     noteDuplicate(tcb, reassembly.duplicateLeft, reassembly.duplicateRight);
@@ -166,6 +180,7 @@ export function receiveWindow(tcb: Tcb): number {
   const offered = diff(tcb.rcvAdv, tcb.rcvNxt);
   const used = tcb.receiveQueue.length;
   const free = Math.min(tcb.rcvBufferLimit - used, 65_535 << tcb.rcvWindowShift);
+  if (isShortOfMemory(tcb)) return Math.max(offered, 0);
   const step = Math.min(tcb.rcvBufferLimit >> 1, tcb.rcvMss);
   return free - offered >= step ? free : Math.max(offered, 0);
 }

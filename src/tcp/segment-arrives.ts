@@ -281,6 +281,7 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
       sendResetFor(segment, tcb.host, tcb, now);
       return Drop.TCP_BAD_ACK;
     }
+    if (tcb.passive && !tcb.host.admit(tcb, segment, now)) return Drop.TCP_ACCEPT_QUEUE_FULL;
     acknowledgeSyn(tcb, segment, now);
     becomeEstablished(tcb, 'ACK of our SYN: RFC 9293 §3.10.7.4', now);
     return Drop.NONE;
