@@ -160,7 +160,7 @@ describe('events of what a peer does wrong', () => {
     expect(lines).toEqual([
       'cookie: SYN cookie sent: no half-open connection is kept for this SYN: RFC 4987 §3.6',
       'cookie: SYN cookie refused: it acknowledges no cookie of the last minutes: RFC 9293 §3.10.7.2',
-      'dropped: dropped [.] seq 1000001 ack 4262912491 win 65535 length 0: tcpNoConnection',
+      'dropped: dropped [.] seq 1000001 ack 2193147656 win 65535 length 0: tcpNoConnection',
       'cookie: SYN cookie accepted: the peer has our SYN,ACK, so its address is not forged: RFC 4987 §3.6',
     ]);
   });
