@@ -26,8 +26,11 @@ export class MemoryAccount {
     return this.#orphans;
   }
 
-  /** Counts what the connection holds now. */
+  /** Counts what the connection holds now, which is nothing beyond that afterwards. */
   update(tcb: Tcb): void {
+    // Users have been told: what they have not read by now may stay for long.
+    if (tcb.receiveQueue.inPlace > 0) tcb.receiveQueue.own();
+    if (tcb.reassembly.inPlace > 0) tcb.reassembly.own();
     const ended = tcb.state === State.CLOSED || tcb.state === State.TIME_WAIT;
     const held = ended
       ? 0
