@@ -152,20 +152,28 @@ export class EventTrace implements Trace {
   listenerOverflow(segment: Segment, queue: ListenQueue, backlog: number, now: number): void {
     if (!this.#wants('overflow')) return;
     const why = OVERFLOWS[queue];
-    const event = { type: 'overflow', segment: heard(segment, null), queue, backlog, why } as const;
+    const event = { type: 'overflow', ...toListener(segment), queue, backlog, why } as const;
     this.#onEvent({ ...common(null, now), ...event });
   }
 
   synCookie(segment: Segment, outcome: CookieOutcome, now: number): void {
     if (!this.#wants('cookie')) return;
     const why = COOKIES[outcome];
-    const event = { type: 'cookie', segment: heard(segment, null), outcome, why } as const;
+    const event = { type: 'cookie', ...toListener(segment), outcome, why } as const;
     this.#onEvent({ ...common(null, now), ...event });
   }
 }
 
 function common(connection: Traced | null, time: number) {
   return { time, connection: connection === null ? null : ends(connection) };
+}
+
+function toListener(segment: Segment) {
+  return {
+    segment: heard(segment, null),
+    local: `${formatAddress(segment.dstAddr)}:${segment.dstPort}`,
+    remote: `${formatAddress(segment.srcAddr)}:${segment.srcPort}`,
+  };
 }
 
 function ends(connection: Traced): EventConnection {

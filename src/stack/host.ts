@@ -18,7 +18,7 @@ import type {
   Transport,
 } from './connection.js';
 import { checkPort, transportError } from './errors.js';
-import { Fragments } from './fragments.js';
+import { type FragmentLimits, Fragments, fragmentLimits } from './fragments.js';
 import { IcmpService } from './icmp-service.js';
 import { Identity } from './identity.js';
 import { type Interface, Interfaces, isGroup } from './interfaces.js';
@@ -42,6 +42,8 @@ export interface HostOptions {
   /** Take every datagram that arrives, whatever its destination, as addressed to us. */
   acceptAny?: boolean;
   tcp?: Partial<TcpConfig>;
+  /** Bounds of IPv4 reassembly. */
+  fragments?: Partial<FragmentLimits>;
   /** Hears everything that TCP does, like those that {@link Host.addTrace} adds. */
   trace?: Trace | null;
   /**
@@ -51,8 +53,6 @@ export interface HostOptions {
   diagnostics?: () => Trace | null;
 }
 
-/** Bounds of IPv4 reassembly: bytes, datagrams, and ms (RFC 791 §3.2 has 15 s, Linux 30 s). */
-const FRAGMENT_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDatagrams: 256, timeout: 30_000 };
 const LOOPBACK_ADDRESS = { address: 0x7f000001, prefix: 8 };
 
 const noneWait = (): number => 0;
@@ -90,7 +90,7 @@ export class Host implements Transport {
     this.config = tcpConfig(options.tcp);
     this.#interfaces = new Interfaces(options.acceptAny ?? false);
     this.#identity = new Identity(runtime.random(32));
-    this.#fragments = new Fragments(FRAGMENT_LIMITS, this.counters);
+    this.#fragments = new Fragments(fragmentLimits(options.fragments), this.counters);
     const output = new IpOutput(this.counters, randomWords(runtime, 1)[0]!);
     this.#tcp = new TcpService(
       this.config,

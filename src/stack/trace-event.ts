@@ -37,6 +37,15 @@ interface Common {
   connection: EventConnection | null;
 }
 
+/** A segment to a listener. */
+interface ToListener {
+  segment: EventSegment;
+  /** The sockets as `10.7.0.2:80`. */
+  local: string;
+  remote: string;
+  why: string;
+}
+
 /**
  * One thing that TCP did. Lengths and windows are bytes, times ms. `why` says so in words for people
  * and ends with the clause that it follows from.
@@ -62,8 +71,8 @@ export type TraceEvent = Common &
       }
     | { type: 'mtu'; before: number; mtu: number; why: string }
     | { type: 'challenge'; answered: boolean; why: string }
-    | { type: 'overflow'; segment: EventSegment; queue: ListenQueue; backlog: number; why: string }
-    | { type: 'cookie'; segment: EventSegment; outcome: CookieOutcome; why: string }
+    | (ToListener & { type: 'overflow'; queue: ListenQueue; backlog: number })
+    | (ToListener & { type: 'cookie'; outcome: CookieOutcome })
   );
 
 export type TraceEventType = TraceEvent['type'];
@@ -101,6 +110,12 @@ const WAITING: Readonly<Record<ListenQueue, string>> = {
   accept: 'wait to be accepted',
 };
 
+const COOKIE_WORDS: Readonly<Record<CookieOutcome, string>> = {
+  sent: 'sent to',
+  accepted: 'accepted from',
+  refused: 'refused from',
+};
+
 /** The event in one line of words, without its time and connection. */
 export function describeEvent(event: TraceEvent): string {
   switch (event.type) {
@@ -130,9 +145,9 @@ export function describeEvent(event: TraceEvent): string {
         ? `challenge ACK: ${event.why}`
         : `no challenge ACK, too many in this second: RFC 5961 §7`;
     case 'overflow':
-      return `listener overflow, ${event.backlog} connections ${WAITING[event.queue]} already: ${event.why}`;
+      return `listener overflow at ${event.local}, ${event.backlog} connections ${WAITING[event.queue]} and ${event.remote} has to wait: ${event.why}`;
     case 'cookie':
-      return `SYN cookie ${event.outcome}: ${event.why}`;
+      return `SYN cookie ${COOKIE_WORDS[event.outcome]} ${event.remote} at ${event.local}: ${event.why}`;
   }
 }
 
