@@ -37,7 +37,7 @@ import { type HostListener, Listeners } from './listener.js';
 import { MemoryAccount } from './memory-account.js';
 import { PassiveOpens } from './passive-opens.js';
 import { PathMtuCache } from './path-mtu-cache.js';
-import { TimeWaitList } from './time-wait-list.js';
+import { TimeWaits } from './time-waits.js';
 
 /**
  * All connections of a host: finds the one a segment is for, runs their timers, and at the end of
@@ -52,7 +52,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   readonly #passiveOpens: PassiveOpens;
   readonly memory: MemoryAccount;
   readonly #pathMtus = new PathMtuCache();
-  readonly #timeWaits = new TimeWaitList();
+  readonly #timeWaits: TimeWaits;
   readonly #wheel: TimerWheel<Tcb>;
   #dirty: Tcb[] = [];
   #settling: Tcb[] = [];
@@ -79,6 +79,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     private readonly onUserError: (error: unknown) => void,
   ) {
     this.#table = new ConnectionTable(tableSecret);
+    this.#timeWaits = new TimeWaits(this, this.#table);
     this.memory = new MemoryAccount(config, counters);
     this.#passiveOpens = new PassiveOpens(this, new CookieGate(this, identity, cookieSecret));
     this.#wheel = new TimerWheel(clock.now());
@@ -216,13 +217,12 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     switch (verdict) {
       case Verdict.REOPEN:
         if (this.#passiveOpens.hasRoomFor(segment)) {
-          this.#endTimeWait(record, 'a new incarnation: RFC 6191');
+          this.#timeWaits.end(record, 'a new incarnation: RFC 6191', now);
           return this.#arrivesUnknown(segment, by, now, record);
         }
         break;
       case Verdict.ACK_AND_RESTART:
-        this.#timeWaits.remove(record);
-        this.#timeWaits.append(record, now + 2 * this.config.msl);
+        this.#timeWaits.restart(record, now);
         break;
       case Verdict.ACK:
         break;
@@ -379,7 +379,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       case State.TIME_WAIT:
         this.#wheel.cancel(tcb.timer);
         tcb.dirty = true;
-        this.#startTimeWait(tcb, now);
+        this.#timeWaits.start(tcb, now);
         break;
       default:
         this.#schedule(tcb);
@@ -455,11 +455,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   runTimers(now: number): void {
     this.#firedAt = now;
     this.#wheel.advance(now, this.#fire);
-    let record = this.#timeWaits.first;
-    while (record !== null && record.expires <= now) {
-      this.#endTimeWait(record, '2 MSL are over: RFC 9293 §3.10.8');
-      record = this.#timeWaits.first;
-    }
+    this.#timeWaits.expire(now);
   }
 
   #timerFired(tcb: Tcb): void {
@@ -471,38 +467,14 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     }
   }
 
-  #startTimeWait(tcb: Tcb, now: number): void {
-    if (this.config.maxTimeWait === 0) {
-      this.counters.tcpTimeWaitOverflows++;
-      this.#table.remove(tcb);
-      return;
-    }
-    if (this.#timeWaits.size >= this.config.maxTimeWait) {
-      this.counters.tcpTimeWaitOverflows++;
-      this.#endTimeWait(this.#timeWaits.first!, 'too many in TIME_WAIT');
-    }
-    const record = new TimeWait(tcb);
-    this.#table.replace(tcb, record);
-    this.#timeWaits.append(record, now + 2 * this.config.msl);
-  }
-
-  #endTimeWait(record: TimeWait, cause: string): void {
-    this.#timeWaits.remove(record);
-    this.#table.remove(record);
-    const trace = this.trace;
-    if (trace !== null) {
-      trace.transition(record, State.TIME_WAIT, State.CLOSED, cause, this.clock.now());
-    }
-  }
-
   /** Every connection but those in TIME_WAIT. */
   *tcbs(): Generator<Tcb> {
     for (const entry of this.#table) if (entry instanceof Tcb) yield entry;
   }
 
   /** What is in TIME_WAIT, the one that ends first in front. */
-  *timeWaits(): Generator<TimeWait> {
-    for (let record = this.#timeWaits.first; record !== null; record = record.next) yield record;
+  timeWaits(): Iterable<TimeWait> {
+    return this.#timeWaits;
   }
 }
 
