@@ -1,5 +1,5 @@
 {
-  "variables": { "asan%": 0 },
+  "variables": { "sanitize_addon%": 0 },
   "targets": [
     {
       "target_name": "tuntcp",
@@ -26,7 +26,7 @@
             "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden"],
             "conditions": [
               [
-                "asan==1",
+                "sanitize_addon==1",
                 {
                   "cflags": [
                     "-fsanitize=address,undefined",
