@@ -5,8 +5,9 @@
 //
 // Prints what came of it as JSON. A call may throw a TypeError, a RangeError or an error of the
 // system; anything else is printed as wrong. With FUZZ_VERBOSE each call is told on stderr before it is made.
-import { closeSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
+
 import dgram from 'node:dgram';
+import { closeSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -136,7 +137,16 @@ class Fuzzer {
   }
 
   #text() {
-    return this.#oneOf(['', 'lo', 'x'.repeat(15), 'x'.repeat(16), 'x'.repeat(5000), 'a\0b', '\ud800', '%s%n']);
+    return this.#oneOf([
+      '',
+      'lo',
+      'x'.repeat(15),
+      'x'.repeat(16),
+      'x'.repeat(5000),
+      'a\0b',
+      '\ud800',
+      '%s%n',
+    ]);
   }
 
   #name() {
@@ -144,7 +154,15 @@ class Fuzzer {
   }
 
   #address() {
-    return this.#oneOf(['10.7.0.1', '10.7.0.1', '0.0.0.0', '255.255.255.255', '1.2.3', '::1', this.#text()]);
+    return this.#oneOf([
+      '10.7.0.1',
+      '10.7.0.1',
+      '0.0.0.0',
+      '255.255.255.255',
+      '1.2.3',
+      '::1',
+      this.#text(),
+    ]);
   }
 
   #prefix() {
@@ -157,9 +175,16 @@ class Fuzzer {
 
   /** Arguments for `write`: nearly right, or with anything in them. */
   #batch() {
-    const buffers = Array.from({ length: 1 + this.#below(3) }, () => this.#typed(Uint8Array, this.#below(3000)));
+    const buffers = Array.from({ length: 1 + this.#below(3) }, () =>
+      this.#typed(Uint8Array, this.#below(3000)),
+    );
     if (this.#below(10) === 0) {
-      Object.defineProperty(buffers, buffers.length, { get: () => (this.#disturb(), this.#anything()) });
+      Object.defineProperty(buffers, buffers.length, {
+        get: () => {
+          this.#disturb();
+          return this.#anything();
+        },
+      });
     }
     const pieces = this.#typed(Int32Array, this.#below(40));
     const ends = this.#typed(Int32Array, this.#below(12));
@@ -179,7 +204,8 @@ class Fuzzer {
 
   #onPackets = (count, error) => {
     this.delivered += count;
-    if (!Number.isInteger(count) || count < 0 || error > 0) this.wrong.push(`onPackets ${count} ${error}`);
+    if (!Number.isInteger(count) || count < 0 || error > 0)
+      this.wrong.push(`onPackets ${count} ${error}`);
     if (this.#below(8) === 0) this.#disturb();
     if (this.#below(30) === 0) this.#close(this.#oneOf(this.#devices));
   };
@@ -191,9 +217,17 @@ class Fuzzer {
 
   #open() {
     const name = this.#often() ? `f${this.#label}n${this.#nameCount++ % 50}` : this.#text();
-    const args = this.#mutate([name, this.#often() ? -1 : this.#oneOf(this.#devices)?.fd, this.#often()]);
+    const args = this.#mutate([
+      name,
+      this.#often() ? -1 : this.#oneOf(this.#devices)?.fd,
+      this.#often(),
+    ]);
     // A number that is not ours could be a device of another thread.
-    if (typeof args[1] === 'number' && args[1] >= 0 && !this.#devices.some(({ fd }) => fd === args[1])) {
+    if (
+      typeof args[1] === 'number' &&
+      args[1] >= 0 &&
+      !this.#devices.some(({ fd }) => fd === args[1])
+    ) {
       args[1] = 2 ** 31 - 1;
     }
     const device = new native.Device(...args);
@@ -238,7 +272,11 @@ class Fuzzer {
     if (choice < 35) return on('write', () => this.#batch());
     if (choice < 42) return on('start', () => this.#reading());
     if (choice < 45) return ['stir', () => this.#stir()];
-    if (choice < 53) return on('setArena', () => [this.#arena(), this.#often() ? this.#below(1000) : this.#number()]);
+    if (choice < 53)
+      return on('setArena', () => [
+        this.#arena(),
+        this.#often() ? this.#below(1000) : this.#number(),
+      ]);
     if (choice < 57) return on('pollWritable', () => [this.#number()]);
     if (choice < 59) return on(this.#oneOf(['ref', 'unref']), () => []);
     if (choice < 60) return ['close', () => this.#close(device)];
@@ -259,8 +297,15 @@ class Fuzzer {
       ['recvFd', () => closeSync(native.recvFd(this.#descriptor()))],
       ['recvFd', () => native.recvFd(this.#nonNumber())],
       // A number of another process would end this one, as it is meant to.
-      ['dieWithParent', () => native.dieWithParent(this.#oneOf([this.#nonNumber(), -1, 0.5, NaN, 2 ** 40]))],
-      ['exec', () => native.exec(this.#oneOf([[], ['a\0b'], [1], this.#nonNumber(), ['/no/such/command']]))],
+      [
+        'dieWithParent',
+        () => native.dieWithParent(this.#oneOf([this.#nonNumber(), -1, 0.5, NaN, 2 ** 40])),
+      ],
+      [
+        'exec',
+        () =>
+          native.exec(this.#oneOf([[], ['a\0b'], [1], this.#nonNumber(), ['/no/such/command']])),
+      ],
       ['disturb', () => this.#disturb()],
     ]);
   }
@@ -273,7 +318,12 @@ class Fuzzer {
   /** Makes the kernel send into the devices. */
   #stir() {
     for (let i = 0; i < 20; i++) {
-      this.#datagrams.send(Buffer.alloc(this.#below(1400)), 9, `10.7.${this.#below(10)}.2`, () => {});
+      this.#datagrams.send(
+        Buffer.alloc(this.#below(1400)),
+        9,
+        `10.7.${this.#below(10)}.2`,
+        () => {},
+      );
     }
   }
 
@@ -307,7 +357,8 @@ class Fuzzer {
 async function settled(before) {
   for (;;) {
     const now = descriptors();
-    if (now.tun === 0 && names().every((name) => name === 'lo') && now.sockets <= before.sockets) return now;
+    if (now.tun === 0 && names().every((name) => name === 'lo') && now.sockets <= before.sockets)
+      return now;
     gc();
     await turn();
   }
