@@ -28,8 +28,12 @@ export class Interface {
 
   flush(): void {
     if (this.tx.count === 0) return;
-    this.link.send(this.tx);
-    this.tx.reset();
+    try {
+      this.link.send(this.tx);
+    } finally {
+      // What is left would go out again later, when its bytes may be others.
+      this.tx.reset();
+    }
   }
 }
 
