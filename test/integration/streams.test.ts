@@ -221,17 +221,21 @@ describe('tuntcp top on a terminal', () => {
     return JSON.parse(ended.text);
   }
 
-  it('ends with SIGTERM though nobody reads it', async (context) => {
-    requireTun(context, 'python3');
-    await withServe([], async (namespace) => {
-      expect(await top(namespace, 'unread')).toMatchObject({
-        reached: true,
-        ended: true,
-        code: 0,
-        cooked: true,
+  it.each(['unread', 'full'])(
+    'ends with SIGTERM on one that is %s',
+    async (mode, context) => {
+      requireTun(context, 'python3');
+      await withServe([], async (namespace) => {
+        expect(await top(namespace, mode)).toMatchObject({
+          reached: true,
+          ended: true,
+          code: 0,
+          cooked: true,
+        });
       });
-    });
-  }, 60_000);
+    },
+    60_000,
+  );
 
   it('draws until q, and leaves the terminal as it was', async (context) => {
     requireTun(context, 'python3');
