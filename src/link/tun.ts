@@ -237,7 +237,10 @@ export class TunLink implements Link {
     } else {
       const arena = newArena();
       // Without one, reading on would overwrite what others keep.
-      if (arena === null) return this.#close(deviceError(-ENOMEM, 'read', this.name));
+      if (arena === null) {
+        this.#close(deviceError(-ENOMEM, 'read', this.name));
+        return;
+      }
       batch.replaceArena(arena);
       this.#device.setArena(batch.bytes, 0);
     }

@@ -221,7 +221,7 @@ describe('tuntcp top on a terminal', () => {
     return JSON.parse(ended.text);
   }
 
-  it.each(['unread', 'full'])(
+  it.for(['unread', 'full'])(
     'ends with SIGTERM on one that is %s',
     async (mode, context) => {
       requireTun(context, 'python3');
@@ -236,6 +236,19 @@ describe('tuntcp top on a terminal', () => {
     },
     60_000,
   );
+
+  it('ends with SIGTERM though the stack does not answer', async (context) => {
+    requireTun(context, 'python3');
+    await withServe([], async (namespace, serving) => {
+      expect(await top(namespace, 'stop', String(serving.process.pid))).toMatchObject({
+        reached: true,
+        ended: true,
+        code: 0,
+        cooked: true,
+        stderr: '',
+      });
+    });
+  }, 60_000);
 
   it('draws until q, and leaves the terminal as it was', async (context) => {
     requireTun(context, 'python3');
