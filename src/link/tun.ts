@@ -128,6 +128,11 @@ export class TunLink implements Link {
     return this.#queue.count > 0;
   }
 
+  get discarded(): number {
+    const { queueFull, refused, down, badBuffer, failed, closed } = this.counters;
+    return queueFull + refused + down + badBuffer + failed + closed;
+  }
+
   open(receiver: LinkReceiver): void {
     if (this.#receiver !== undefined) throw new Error(`${this.name} is open already`);
     if (this.#closed) throw new Error(`${this.name} is closed`);

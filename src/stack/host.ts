@@ -86,7 +86,7 @@ export class Host implements Transport {
     const { runtime } = options;
     this.runtime = runtime;
     this.config = tcpConfig(options.tcp);
-    this.#interfaces = new Interfaces(options.acceptAny ?? false);
+    this.#interfaces = new Interfaces(options.acceptAny ?? false, this.counters);
     this.#identity = new Identity(runtime.random(32));
     this.#fragments = new Fragments(FRAGMENT_LIMITS, this.counters);
     const output = new IpOutput(this.counters, randomWords(runtime, 1)[0]!);
@@ -280,6 +280,7 @@ export class Host implements Transport {
   #loseInterface(by: Interface): void {
     if (this.#closed) return;
     by.isUp = false;
+    by.countDiscards();
     this.#tcp.loseInterface(by);
   }
 

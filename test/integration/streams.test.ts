@@ -221,9 +221,8 @@ describe('tuntcp top on a terminal', () => {
     return JSON.parse(ended.text);
   }
 
-  it.for(['unread', 'full'])(
-    'ends with SIGTERM on one that is %s',
-    async (mode, context) => {
+  for (const mode of ['unread', 'full']) {
+    it(`ends with SIGTERM on one that is ${mode}`, async (context) => {
       requireTun(context, 'python3');
       await withServe([], async (namespace) => {
         expect(await top(namespace, mode)).toMatchObject({
@@ -233,9 +232,8 @@ describe('tuntcp top on a terminal', () => {
           cooked: true,
         });
       });
-    },
-    60_000,
-  );
+    }, 60_000);
+  }
 
   it('ends with SIGTERM though the stack does not answer', async (context) => {
     requireTun(context, 'python3');

@@ -2,13 +2,14 @@ import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { loopbackLink, memoryPair } from '../../../src/link/memory.js';
 import { TunLink } from '../../../src/link/tun.js';
+import { createNet } from '../../../src/net/create-net.js';
 import { VirtualRuntime } from '../../../src/runtime/virtual.js';
 import { Host } from '../../../src/stack/host.js';
 import { FaultyDevice } from '../../support/faulty-device.js';
 import { JumpingRuntime } from '../../support/jumping-runtime.js';
 import { User } from '../../support/user.js';
 
-const { EAGAIN, EIO, ENOBUFS, ENOMEM } = constants.errno;
+const { EAGAIN, EIO, ENETDOWN, ENOBUFS, ENOMEM } = constants.errno;
 const EBADFD = 77;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -65,6 +66,7 @@ class Machine {
     const { packetsOut, queueFull, refused, down, badBuffer, failed, closed } = this.link.counters;
     const lost = queueFull + refused + down + badBuffer + failed + closed;
     expect(packetsOut + lost).toBe(this.host.counters.ipOutRequests - this.#onLoopback);
+    expect(this.host.counters.ipOutDiscards).toBe(lost);
   }
 }
 
@@ -107,6 +109,7 @@ describe('a device that never takes packets again', () => {
     expect(late.events).toEqual(['closed ETIMEDOUT']);
     expect(machine.host.connectionCount).toBe(0);
     machine.link.close();
+    machine.run(1);
     machine.expectAllAccountedFor();
   });
 });
@@ -137,6 +140,25 @@ describe('a device that is deleted', () => {
     machine.run(100);
     expect(there.received.toString()).toBe('still here');
     expect(machine.host.connectionCount).toBe(2);
+  });
+});
+
+describe('a socket of node:net', () => {
+  it('hears ENETDOWN when the device is deleted, as of a read, and then the close', async () => {
+    const machine = new Machine();
+    const heard: unknown[] = [];
+    const socket = createNet(machine.host).connect(80, '10.0.0.2');
+    socket.on('connect', () => heard.push('connect'));
+    socket.on('error', ({ code, errno, syscall, message }: NodeJS.ErrnoException) => {
+      heard.push({ code, errno, syscall, message });
+    });
+    socket.on('close', (hadError) => heard.push(hadError));
+    await machine.runtime.runAsync(() => heard.length === 1);
+    machine.device.readFails(-EBADFD);
+    await machine.runtime.runAsync(() => heard.length === 3);
+    const message = 'read ENETDOWN';
+    const error = { code: 'ENETDOWN', errno: -ENETDOWN, syscall: 'read', message };
+    expect(heard).toEqual(['connect', error, true]);
   });
 });
 
