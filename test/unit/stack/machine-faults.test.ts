@@ -26,10 +26,12 @@ class Machine {
   readonly user = new User();
   readonly peer = new User();
   #onLoopback = 0;
+  #losing = 0;
 
   constructor() {
     const { runtime, clock } = this;
-    const [near, far] = memoryPair({ runtime, delay: 5 });
+    const onPacket = () => (this.#losing-- > 0 ? [] : 0);
+    const [near, far] = memoryPair({ runtime, delay: 5, onPacket });
     this.device = new FaultyDevice(runtime, near);
     this.link = new TunLink(this.device, 1500);
     const loopback = loopbackLink(clock);
@@ -55,6 +57,11 @@ class Machine {
     this.run(40);
     expect(this.peer.received.length).toBeGreaterThan(0);
     expect(this.peer.received.length).toBeLessThan(text.length);
+  }
+
+  /** So many packets from now on. */
+  lose(packets: number): void {
+    this.#losing = packets;
   }
 
   run(ms: number): void {
@@ -152,13 +159,30 @@ describe('a socket of node:net', () => {
     socket.on('error', ({ code, errno, syscall, message }: NodeJS.ErrnoException) => {
       heard.push({ code, errno, syscall, message });
     });
-    socket.on('close', (hadError) => heard.push(hadError));
+    socket.on('close', (hadError: boolean) => heard.push(hadError));
     await machine.runtime.runAsync(() => heard.length === 1);
     machine.device.readFails(-EBADFD);
     await machine.runtime.runAsync(() => heard.length === 3);
     const message = 'read ENETDOWN';
     const error = { code: 'ENETDOWN', errno: -ENETDOWN, syscall: 'read', message };
     expect(heard).toEqual(['connect', error, true]);
+  });
+});
+
+describe('a minute in which the process is stopped', () => {
+  it('is no round trip, which would make the timeouts as long', () => {
+    const machine = new Machine();
+    machine.connect();
+    machine.run(20);
+    machine.user.write(TEXT);
+    machine.run(42);
+    machine.clock.jump(MINUTE);
+    machine.runtime.runUntil(() => machine.peer.received.length === TEXT.length, MINUTE);
+    const from = machine.runtime.now();
+    machine.lose(1);
+    machine.user.write('tail');
+    machine.runtime.runUntil(() => machine.peer.received.length > TEXT.length, HOUR);
+    expect(machine.runtime.now() - from).toBeLessThan(1000);
   });
 });
 
