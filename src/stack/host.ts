@@ -55,6 +55,9 @@ export interface HostOptions {
 const FRAGMENT_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDatagrams: 256, timeout: 30_000 };
 const LOOPBACK_ADDRESS = { address: 0x7f000001, prefix: 8 };
 
+/** An alarm that is so much late (ms) tells that the process was stopped, and not only busy. */
+const STOPPED = 1_000;
+
 /** One host: links with addresses below, TCP connections above, and the loop that joins them. */
 export class Host implements Transport {
   readonly counters = new Counters(DROP_REASONS);
@@ -86,7 +89,7 @@ export class Host implements Transport {
     const { runtime } = options;
     this.runtime = runtime;
     this.config = tcpConfig(options.tcp);
-    this.#interfaces = new Interfaces(options.acceptAny ?? false);
+    this.#interfaces = new Interfaces(options.acceptAny ?? false, this.counters);
     this.#identity = new Identity(runtime.random(32));
     this.#fragments = new Fragments(FRAGMENT_LIMITS, this.counters);
     const output = new IpOutput(this.counters, randomWords(runtime, 1)[0]!);
@@ -280,6 +283,7 @@ export class Host implements Transport {
   #loseInterface(by: Interface): void {
     if (this.#closed) return;
     by.isUp = false;
+    by.countDiscards();
     this.#tcp.loseInterface(by);
   }
 
@@ -287,6 +291,7 @@ export class Host implements Transport {
     if (this.#closed) return;
     this.#askDiagnostics();
     const now = this.runtime.now();
+    if (now - this.#alarmAt > STOPPED) this.#tcp.wokeAt = now;
     const outer = this.#busy;
     this.#busy = true;
     try {
@@ -329,8 +334,9 @@ export class Host implements Transport {
   #ring(): void {
     if (this.#closed) return;
     this.#askDiagnostics();
-    this.#alarmAt = Infinity;
     const now = this.runtime.now();
+    if (now - this.#alarmAt > STOPPED) this.#tcp.wokeAt = now;
+    this.#alarmAt = Infinity;
     this.#busy = true;
     this.#fragments.expire(now);
     this.#tcp.runTimers(now);

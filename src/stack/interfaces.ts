@@ -1,4 +1,5 @@
 import { TxBatch } from '../base/batch.js';
+import type { Counters } from '../base/counters.js';
 import type { Link } from '../link/link.js';
 import { isBroadcast, isLoopback, isMulticast } from '../wire/ipv4.js';
 
@@ -13,12 +14,15 @@ export class Interface {
   readonly tx = new TxBatch();
   /** False when the link has ended; nothing is routed by it any more. */
   isUp = true;
+  /** What the link had discarded when {@link countDiscards} last looked. */
+  #discarded = 0;
 
   constructor(
     readonly index: number,
     readonly link: Link,
     readonly addresses: readonly InterfaceAddress[],
     readonly isLoopback: boolean,
+    readonly counters: Counters,
   ) {}
 
   /** Makes room for a packet with `arenaBytes` in the batch's arena. */
@@ -28,8 +32,20 @@ export class Interface {
 
   flush(): void {
     if (this.tx.count === 0) return;
-    this.link.send(this.tx);
-    this.tx.reset();
+    try {
+      this.link.send(this.tx);
+    } finally {
+      // What is left would go out again later, when its bytes may be others.
+      this.tx.reset();
+      this.countDiscards();
+    }
+  }
+
+  /** Counts what the link has discarded of this batch, or of earlier ones that waited in it. */
+  countDiscards(): void {
+    const discarded = this.link.discarded ?? 0;
+    this.counters.ipOutDiscards += discarded - this.#discarded;
+    this.#discarded = discarded;
   }
 }
 
@@ -38,15 +54,17 @@ export class Interfaces {
   readonly all: Interface[] = [];
   /** Every datagram that arrives is for us, whatever its destination. */
   readonly acceptAny: boolean;
+  readonly #counters: Counters;
   #own = new Int32Array(0);
   #loopback: Interface | null = null;
 
-  constructor(acceptAny: boolean) {
+  constructor(acceptAny: boolean, counters: Counters) {
     this.acceptAny = acceptAny;
+    this.#counters = counters;
   }
 
   add(link: Link, addresses: readonly InterfaceAddress[], loopback: boolean): Interface {
-    const added = new Interface(this.all.length, link, addresses, loopback);
+    const added = new Interface(this.all.length, link, addresses, loopback, this.#counters);
     this.all.push(added);
     if (loopback) this.#loopback = added;
     this.#own = Int32Array.from(this.all.flatMap((i) => i.addresses.map((a) => a.address)));

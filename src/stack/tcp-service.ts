@@ -75,6 +75,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     this.#wheel = new TimerWheel(clock.now());
   }
 
+  wokeAt = -Infinity;
+
   /** Connections that exist, in TIME_WAIT or not. */
   get size(): number {
     return this.#table.size;

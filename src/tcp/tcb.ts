@@ -23,6 +23,8 @@ export interface TcpHost {
   readonly segmentOut: Segment;
   /** What the ACK at hand tells of the path; filled again for each. */
   readonly rateSample: RateSample;
+  /** When the process last went on after it had been stopped, in ms; -Infinity: it never was. */
+  readonly wokeAt: number;
   /**
    * Sends a segment; its payload is read before the next one is made. A payload longer than
    * `segmentSize` is cut below.
