@@ -470,11 +470,14 @@ function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
   if (trace !== null && tcb.sndWnd !== before) trace.sendWindow(tcb, before, now);
 }
 
-/** The peer lives (MUST-37). Once its window opens, a probe that it did not take is sent again. */
+/**
+ * The peer lives (MUST-37), but takes nothing: only the user's own timeout, if there is one, limits that
+ * (RFC 6429 §4). Once its window opens, a probe that it did not take is sent again.
+ */
 function onProbeAnswered(tcb: Tcb, now: number): void {
   tcb.retransmits = 0;
-  tcb.waitingSince = now;
   if (tcb.sndWnd === 0) return;
+  tcb.waitingSince = now;
   setRto(tcb);
   if (tcb.flight === 0) {
     stopRetransmit(tcb, now);
