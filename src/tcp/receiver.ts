@@ -238,7 +238,8 @@ export function isAcceptable(tcb: Tcb, segment: Segment): boolean {
   return (
     (geq(segment.seq, tcb.rcvNxt) && lt(segment.seq, tcb.rcvAdv)) ||
     (geq(last, tcb.rcvNxt) && lt(last, tcb.rcvAdv)) ||
-    (lt(segment.seq, tcb.rcvNxt) && geq(last, tcb.rcvAdv))
+    // Long enough to reach over it; otherwise half of the number space away from it.
+    (length > window && lt(segment.seq, tcb.rcvNxt) && geq(last, tcb.rcvAdv))
   );
 }
 
