@@ -475,7 +475,8 @@ function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
  * (RFC 6429 §4). Once its window opens, a probe that it did not take is sent again.
  */
 function onProbeAnswered(tcb: Tcb, now: number): void {
-  tcb.retransmits = 0;
+  // Of what outlives its user only progress counts, or a window that opens and shuts would keep it.
+  if (tcb.persisting || !tcb.orphaned) tcb.retransmits = 0;
   if (tcb.sndWnd === 0) return;
   tcb.waitingSince = now;
   setRto(tcb);
