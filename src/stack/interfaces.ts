@@ -56,6 +56,8 @@ export class Interfaces {
   readonly acceptAny: boolean;
   readonly #counters: Counters;
   #own = new Int32Array(0);
+  /** Broadcast addresses of our own networks. */
+  #broadcasts = new Int32Array(0);
   #loopback: Interface | null = null;
 
   constructor(acceptAny: boolean, counters: Counters) {
@@ -68,6 +70,7 @@ export class Interfaces {
     this.all.push(added);
     if (loopback) this.#loopback = added;
     this.#own = Int32Array.from(this.all.flatMap((i) => i.addresses.map((a) => a.address)));
+    this.#broadcasts = Int32Array.from(this.all.flatMap(directedBroadcasts));
     return added;
   }
 
@@ -86,13 +89,24 @@ export class Interfaces {
   accepts(address: number, by: Interface): boolean {
     if (this.isOwn(address)) return true;
     if (by.isLoopback) return isLoopback(address);
-    return this.acceptAny && !isLoopback(address) && !isGroup(address);
+    return this.acceptAny && !isLoopback(address) && !this.isGroup(address);
   }
 
-  /** RFC 1122 §3.2.1.3: what cannot be the address of one other host (RFC 9293 MUST-63). */
-  isBadSource(address: number, by: Interface): boolean {
+  /**
+   * RFC 1122 §3.2.1.3: what cannot be the address of one other host (RFC 9293 MUST-63). Nor does
+   * another host send to itself by way of us, as in a "land" attack on {@link acceptAny}.
+   */
+  isBadSource(address: number, destination: number, by: Interface): boolean {
     if (by.isLoopback) return false;
-    return address === 0 || isGroup(address) || isLoopback(address) || this.isOwn(address);
+    if (address >>> 24 === 0 || address === destination || isLoopback(address)) return true;
+    return this.isGroup(address) || this.isOwn(address);
+  }
+
+  /** Multicast, reserved (class E) and broadcast addresses, those of our networks among them. */
+  isGroup(address: number): boolean {
+    const broadcasts = this.#broadcasts;
+    for (let i = 0; i < broadcasts.length; i++) if (broadcasts[i] === address) return true;
+    return isGroup(address);
   }
 
   /**
@@ -132,9 +146,17 @@ export class Interfaces {
   }
 }
 
-/** Multicast, reserved (class E) and broadcast addresses. */
+/** Multicast, reserved (class E) and the limited broadcast address. */
 export function isGroup(address: number): boolean {
   return isMulticast(address) || isBroadcast(address) || address >>> 28 === 15;
+}
+
+/** Networks of fewer than four addresses have none (RFC 3021). */
+function directedBroadcasts(by: Interface): number[] {
+  if (by.isLoopback) return [];
+  return by.addresses
+    .filter(({ prefix }) => prefix <= 30)
+    .map(({ address, prefix }) => address | (0xffff_ffff >>> prefix));
 }
 
 function samePrefix(a: number, b: number, prefix: number): boolean {

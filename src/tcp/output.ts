@@ -197,6 +197,7 @@ function sendNew(tcb: Tcb, now: number): void {
     if (!sendsNow(tcb, pending, room)) {
       if (tcb.flight === 0 && tcb.retransmitAt === Infinity) {
         tcb.persistProbes = 0;
+        tcb.waitingSince = now;
         armPersist(tcb, now);
       }
       break;
