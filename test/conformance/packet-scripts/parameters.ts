@@ -95,8 +95,8 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = {
   },
 };
 
-/** What every kernel has, so that scripts do not depend on how it was built. */
-const OUR_DEFAULTS: Partial<TcpConfig> = { congestionControl: 'newreno' };
+/** Where our defaults are not Linux's: `tcp_mtu_probing`, and a control that every kernel has. */
+const OUR_DEFAULTS: Partial<TcpConfig> = { congestionControl: 'newreno', mtuProbing: false };
 
 /** A bounded, quiet kernel that is the same for each script, whatever others have done before. */
 const LINUX_DEFAULTS: Readonly<Record<string, string>> = {

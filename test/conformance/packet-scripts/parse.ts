@@ -76,7 +76,7 @@ class Reader {
   /** `name words key=value key="more values"`: the file `name-words.pkt`, with `$key` replaced. */
   #preamble(place: Place, text: string, depth: number): void {
     const variables = new Map<string, string>();
-    const words = text.replace(/(\w+)=(?:"([^"]*)"|(\S+))/g, (_, key, quoted, bare) => {
+    const words = text.replace(/(\w+)=(?:"([^"]*)"|(\S*))/g, (_, key, quoted, bare) => {
       variables.set(key, quoted ?? bare);
       return '';
     });
