@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { requireTun } from '../integration/support/require.js';
 import { showOnFailure } from '../support/show-failure.js';
 import { judgeAll, type LinuxVerdict } from './packet-scripts/both.js';
-import { listScripts, preamblesOf, readScript } from './packet-scripts/folder.js';
+import { listScripts, preamblesOf, readScripts } from './packet-scripts/folder.js';
 import { formatFailure } from './packet-scripts/play.js';
 import { LinuxRunner } from './packet-scripts/run-linux.js';
 import { type Outcome, runVirtual } from './packet-scripts/run-virtual.js';
@@ -16,7 +16,7 @@ const FOLDER = fileURLToPath(new URL('scripts', import.meta.url));
 const AGENT = fileURLToPath(new URL('packet-scripts/syscall-agent.c', import.meta.url));
 
 const find = preamblesOf(FOLDER, ROOT);
-const scripts = listScripts(FOLDER).map((path) => readScript(path, find, ROOT));
+const scripts = listScripts(FOLDER).flatMap((path) => readScripts(path, find, ROOT));
 
 function nameOf({ file, title }: Script): string {
   return `${relative(relative(ROOT, FOLDER), file)}: ${title}`;

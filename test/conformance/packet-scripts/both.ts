@@ -37,8 +37,11 @@ export function judgeAll(
 async function judge(runner: LinuxRunner, script: Script): Promise<LinuxVerdict> {
   if (script.linux?.kind === 'too slow') return { own: null, ours: null };
   if (script.linux !== null) return { own: null, ours: await runner.run(script, 'ours') };
-  const own = await withPatience(runner, script);
-  return { own, ours: hasAlternatives(script) ? await runner.run(script, 'ours') : null };
+  const [own, ours] = await Promise.all([
+    withPatience(runner, script),
+    hasAlternatives(script) ? runner.run(script, 'ours') : null,
+  ]);
+  return { own, ours };
 }
 
 /** Plays a script that is expected to come true. */

@@ -1,5 +1,5 @@
 import { withPatience } from './both.js';
-import { preamblesOf, readScript } from './folder.js';
+import { preamblesOf, readScripts } from './folder.js';
 import { type Failure, formatFailure } from './play.js';
 import { LinuxRunner } from './run-linux.js';
 import { type Outcome, runVirtual } from './run-virtual.js';
@@ -36,7 +36,7 @@ export async function playFiles(
   report: (report: Report) => void,
 ): Promise<void> {
   const find = preamblesOf(options.scripts, options.from);
-  const scripts = options.files.map((path) => readScript(path, find, options.from));
+  const scripts = options.files.flatMap((path) => readScripts(path, find, options.from));
   const runner = options.on === 'linux' ? new LinuxRunner(compileAgent(options.agent)) : null;
   const run = (script: Script): Promise<Outcome> =>
     runner === null ? runVirtual(script) : withPatience(runner, script);

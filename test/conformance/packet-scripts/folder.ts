@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { type FindPreamble, parseScript } from './parse.js';
+import { type FindPreamble, parseScripts } from './parse.js';
 import type { Script } from './script.js';
 
 const PREAMBLES = 'preambles';
@@ -27,7 +27,7 @@ export function listScripts(scripts: string): string[] {
     .map((path) => join(scripts, path));
 }
 
-/** @throws ScriptError for a mistake in it */
-export function readScript(path: string, find: FindPreamble, root: string): Script {
-  return parseScript(relative(root, path) || path, readFileSync(path, 'utf8'), find);
+/** The scripts in a file. @throws ScriptError for a mistake in it */
+export function readScripts(path: string, find: FindPreamble, root: string): Script[] {
+  return parseScripts(relative(root, path) || path, readFileSync(path, 'utf8'), find);
 }

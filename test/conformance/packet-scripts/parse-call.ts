@@ -45,7 +45,7 @@ export const OPTIONS: readonly string[] = [
 ];
 
 export function parseCall(text: string): CallLine {
-  const match = /^(\w+)(?:\s*\((.*?)\))?\s*(=|==)\s*(.+)$/.exec(text);
+  const match = /^(\w+)(?:\s*\((.*?)\))?\s*(==|=)\s*(.+)$/.exec(text);
   const name = match?.[1] ?? /^\w+/.exec(text)?.[0] ?? '';
   const usage = CALLS[name];
   if (usage === undefined) {

@@ -19,23 +19,64 @@ export type FindPreamble = (name: string) => { file: string; text: string } | nu
 const TIME = /^(?:(\*)|(\+?)(\d*\.?\d+)(?:~\+?(\d*\.?\d+))?)(?=\s)\s*/;
 const ONLY = /^(ours|linux)-only(?:\s*\(([^)]*)\))?\s*:\s*/;
 const VERDICT = /^linux:\s*(differs|too slow)\s*(?:—|-+)\s*(\S.*)$/;
+const SAY_WHY = 'say why Linux differs: ours-only (REASON): ..., or linux-only (REASON): ...';
 /** Preambles within preambles; more is a circle. */
 const MOST_NESTED = 8;
 
 /**
- * Reads a script.
+ * Reads a file: one script, or one for each `=== NAME`, which all begin with what stands above the
+ * first of these lines.
  * @param file the name that messages have in front of the line
  * @throws ScriptError
  */
-export function parseScript(file: string, text: string, find: FindPreamble): Script {
+export function parseScripts(file: string, text: string, find: FindPreamble): Script[] {
+  const title = /^\/\/\s*(.+)/.exec(text)?.[1] ?? basename(file, '.pkt');
+  const lines = text.split('\n').map((raw, index) => ({ raw, place: { file, line: index + 1 } }));
+  const [common, ...cases] = splitCases(lines);
+  if (cases.length === 0) return [readCase(file, title, common!.lines, find)];
+  const names = new Set<string>();
+  return cases.map(({ name, lines: own, place }) => {
+    if (names.has(name)) throw new ScriptError(place, `there is another case \`${name}\``);
+    names.add(name);
+    return readCase(file, `${title}: ${name}`, [...common!.lines, ...own], find);
+  });
+}
+
+interface Line {
+  readonly raw: string;
+  readonly place: Place;
+}
+
+interface Case {
+  readonly name: string;
+  readonly place: Place;
+  readonly lines: Line[];
+}
+
+/** What stands above the first case, and the cases. */
+function splitCases(lines: readonly Line[]): Case[] {
+  const cases: Case[] = [{ name: '', place: lines[0]!.place, lines: [] }];
+  for (const line of lines) {
+    const name = /^===\s*(.*)/.exec(line.raw)?.[1]?.trim();
+    if (name === '') throw new ScriptError(line.place, 'a case needs a name: === NAME');
+    if (name === undefined) cases.at(-1)!.lines.push(line);
+    else cases.push({ name, place: line.place, lines: [] });
+  }
+  return cases;
+}
+
+function readCase(file: string, title: string, lines: readonly Line[], find: FindPreamble): Script {
   const reader = new Reader(find);
-  reader.read(file, text, new Map(), 0);
+  reader.read(lines, new Map(), 0);
   if (reader.statements.length === 0) {
     throw new ScriptError({ file, line: 1 }, 'the script has no statement');
   }
-  const first = /^\/\/\s*(.+)/.exec(text)?.[1];
   const { statements, parameters, linux } = reader;
-  return { file, title: first ?? basename(file, '.pkt'), parameters, linux, statements };
+  const unexplained = statements.find(({ only }) => only !== null);
+  if (unexplained !== undefined && statements.every(({ reason }) => reason === null)) {
+    throw new ScriptError(unexplained.place, SAY_WHY);
+  }
+  return { file, title, parameters, linux, statements };
 }
 
 class Reader {
@@ -45,18 +86,17 @@ class Reader {
 
   constructor(private readonly find: FindPreamble) {}
 
-  read(file: string, text: string, variables: Map<string, string>, depth: number): void {
-    text.split('\n').forEach((raw, index) => {
-      const place = { file, line: index + 1 };
+  read(lines: readonly Line[], variables: Map<string, string>, depth: number): void {
+    for (const { raw, place } of lines) {
       const line = raw.replace(/(^|\s)\/\/.*/, '').trim();
-      if (line === '') return;
+      if (line === '') continue;
       try {
         this.#line(place, line, variables, depth);
       } catch (error) {
         if (!(error instanceof PacketError || error instanceof CallError)) throw error;
         throw new ScriptError(place, error.message);
       }
-    });
+    }
   }
 
   #line(place: Place, line: string, variables: Map<string, string>, depth: number): void {
@@ -86,7 +126,10 @@ class Reader {
       throw new ScriptError(place, `there is no preamble \`${name}\` (preambles/${name}.pkt)`);
     }
     if (depth >= MOST_NESTED) throw new ScriptError(place, `preamble \`${name}\` includes itself`);
-    this.read(found.file, found.text, variables, depth + 1);
+    const lines = found.text
+      .split('\n')
+      .map((raw, index) => ({ raw, place: { file: found.file, line: index + 1, from: place } }));
+    this.read(lines, variables, depth + 1);
   }
 
   #header(place: Place, text: string): void {
@@ -113,7 +156,7 @@ class Reader {
   #statement(place: Place, line: string): void {
     const only = ONLY.exec(line);
     if (only?.[1] === 'ours' && !only[2]) {
-      throw new ScriptError(place, 'say why Linux differs: ours-only (REASON): ...');
+      throw new ScriptError(place, SAY_WHY);
     }
     const rest = only === null ? line : line.slice(only[0].length);
     const time = TIME.exec(rest);

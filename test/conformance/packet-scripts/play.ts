@@ -4,6 +4,7 @@ import { peerIsnOf, toleranceOf } from './parameters.js';
 import { ASSERTIONS } from './parse-call.js';
 import {
   type CallLine,
+  formatPlace,
   type Place,
   type Script,
   type SegmentLine,
@@ -231,8 +232,8 @@ const NAMES: Readonly<Record<System, string>> = { ours: 'our host', linux: 'Linu
 export function formatFailure(failure: Failure): string {
   const { place, system, line, at, expected, got, why, ladders } = failure;
   return [
-    `${place.file}:${place.line}: not so with ${NAMES[system]}, at ${seconds(at)} s`,
-    `  line      ${line}`,
+    `${formatPlace(place)}: not so with ${NAMES[system]}, at ${seconds(at)} s`,
+    ...(line === expected ? [] : [`  line      ${line}`]),
     `  expected  ${expected}`,
     `  got       ${got}`,
     ...why.map((each, i) => `  ${i === 0 ? 'because' : '    and'}   ${each}`),

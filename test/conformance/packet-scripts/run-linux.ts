@@ -18,7 +18,7 @@ const RING_BYTES = 256 * 1024;
 const EARLY_MS = 10;
 /** Of a machine that does other things as well. */
 const LATE_MS = 60;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 5_000;
 const LINGER_MS = 20;
 
 /** Plays scripts to the kernel of this machine, side by side. */

@@ -5,6 +5,8 @@ export interface Place {
   file: string;
   /** From 1 on. */
   line: number;
+  /** Where a preamble was asked for. */
+  from?: Place;
 }
 
 /** What a number may be, both ends included; null: anything. */
@@ -95,7 +97,7 @@ export interface Verdict {
 
 export interface Script {
   readonly file: string;
-  /** The comment in the first line, or the file's name. */
+  /** The comment in the file's first line (or the file's name), and the case's name. */
   readonly title: string;
   readonly parameters: ReadonlyMap<string, string>;
   /** Null: Linux does the same, but for lines that say otherwise. */
@@ -109,8 +111,14 @@ export class ScriptError extends Error {
     readonly place: Place,
     message: string,
   ) {
-    super(`${place.file}:${place.line}: ${message}`);
+    super(`${formatPlace(place)}: ${message}`);
   }
+}
+
+/** `FILE:LINE`, and for a line of a preamble where that was asked for. */
+export function formatPlace({ file, line, from }: Place): string {
+  const origin = from === undefined ? '' : ` (for ${formatPlace(from)})`;
+  return `${file}:${line}${origin}`;
 }
 
 /** The statements that a system is given. */
@@ -120,5 +128,5 @@ export function statementsFor(script: Script, system: System): readonly Statemen
 
 /** Whether some lines are meant for one system alone, because the two differ on purpose. */
 export function hasAlternatives(script: Script): boolean {
-  return script.statements.some(({ only }) => only === 'ours');
+  return script.statements.some(({ only }) => only !== null);
 }

@@ -27,20 +27,22 @@ export function compileAgent(source: string): string {
   return program;
 }
 
+interface Waiting {
+  resolve(answer: AgentAnswer): void;
+  reject(error: Error): void;
+}
+
 /** The process that makes system calls in the namespace of the scripts. */
 export class SyscallAgent {
-  readonly ready: Promise<void>;
+  /** Resolves when the namespace is set up; rejects with the agent's complaint. */
+  readonly ready: Promise<AgentAnswer>;
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<string, (answer: AgentAnswer) => void>();
-  readonly #failures: ((error: Error) => void)[] = [];
+  readonly #waiting = new Map<string, Waiting>();
   #next = 1;
 
   constructor(child: ChildProcess) {
     this.#child = child;
-    this.ready = new Promise((resolve, reject) => {
-      this.#waiting.set('ready', () => resolve());
-      this.#failures.push(reject);
-    });
+    this.ready = this.#answerTo('ready');
     let complaint = '';
     child.stderr?.on('data', (text) => {
       complaint += text;
@@ -49,16 +51,19 @@ export class SyscallAgent {
     createInterface({ input: child.stdout! }).on('line', (line) => this.#heard(line));
     child.once('exit', (code) => {
       const error = new Error(`the syscall agent ended with ${code}: ${complaint}`);
-      for (const fail of this.#failures) fail(error);
+      for (const { reject } of this.#waiting.values()) reject(error);
     });
   }
 
   call(name: string, ...args: (string | number)[]): Promise<AgentAnswer> {
     const id = String(this.#next++);
+    this.#child.stdin!.write(`${id} ${name} ${args.join(' ')}\n`);
+    return this.#answerTo(id);
+  }
+
+  #answerTo(id: string): Promise<AgentAnswer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, resolve);
-      this.#failures.push(reject);
-      this.#child.stdin!.write(`${id} ${name} ${args.join(' ')}\n`);
+      this.#waiting.set(id, { resolve, reject });
     });
   }
 
@@ -69,7 +74,7 @@ export class SyscallAgent {
 
   #heard(line: string): void {
     const [id = '', value, word = null] = line.split(' ');
-    this.#waiting.get(id)?.({ value: Number(value), word });
+    this.#waiting.get(id)?.resolve({ value: Number(value), word });
     this.#waiting.delete(id);
   }
 }
