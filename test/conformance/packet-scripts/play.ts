@@ -87,7 +87,9 @@ class Player {
         return this.#reach(statement);
       case 'call':
         await this.#reach(statement);
-        return this.#call(act.call);
+        await this.#call(act.call);
+        this.#happened = Math.max(this.#happened, this.subject.now());
+        return;
       case 'expect':
         return this.#expect(statement, act.segment);
     }
@@ -135,7 +137,7 @@ class Player {
   async #expect({ when, text }: Statement, line: SegmentLine): Promise<void> {
     const { subject } = this;
     const [earliest, latest] = this.#window(when);
-    const since = subject.now();
+    const since = Math.min(this.#happened, subject.now());
     const late = () => toleranceOf(this.script) ?? subject.late(since);
     while (subject.inbox.length === 0) {
       const until = latest + late();
@@ -165,7 +167,7 @@ class Player {
   #window(when: Statement['when']): readonly [earliest: number, latest: number] {
     switch (when.kind) {
       case 'at':
-        return [when.from, when.to];
+        return [when.from, when.to + Math.max(0, this.#happened - this.#due)];
       case 'after':
         return [this.#due + when.from, this.#happened + when.to];
       case 'any':
