@@ -95,6 +95,8 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = {
   },
 };
 
+export const PARAMETER_NAMES: readonly string[] = Object.keys(PARAMETERS);
+
 /** Where our defaults are not Linux's: `tcp_mtu_probing`, and a control that every kernel has. */
 const OUR_DEFAULTS: Partial<TcpConfig> = { congestionControl: 'newreno', mtuProbing: false };
 
@@ -130,7 +132,7 @@ export function checkParameter(name: string, value: string): string | null {
   if (/^linux\.\w+$/.test(name)) return null;
   const parameter = PARAMETERS[name];
   if (parameter === undefined) {
-    return `--${name} is no parameter: ${Object.keys(PARAMETERS).join(', ')}, ours.FIELD of TcpConfig, linux.NAME below net.ipv4`;
+    return `--${name} is no parameter: ${PARAMETER_NAMES.join(', ')}, ours.FIELD of TcpConfig, linux.NAME below net.ipv4`;
   }
   return parameter.values.test(value) ? null : `--${name} takes ${parameter.form}, not '${value}'`;
 }
