@@ -37,7 +37,9 @@ class Words {
 }
 
 /** @param direction `<` for a packet that arrives at the host, `>` for one that it is to send */
-export function parsePacket(direction: '<' | '>', text: string): Act {
+export function parsePacket(direction: '<' | '>', line: string): Act {
+  const optional = direction === '>' && line.startsWith('?');
+  const text = optional ? line.slice(1).trim() : line;
   if (text.trim() === 'nothing') {
     if (direction === '>') return { kind: 'nothing' };
     throw new PacketError('`nothing` can be expected (`> nothing`), not sent');
@@ -49,7 +51,7 @@ export function parsePacket(direction: '<' | '>', text: string): Act {
     return { kind: 'icmp', icmp: parseIcmp(words, flow) };
   }
   const segment = parseSegment(words, flow);
-  if (direction === '>') return { kind: 'expect', segment };
+  if (direction === '>') return { kind: 'expect', segment, optional };
   checkSendable(segment);
   return { kind: 'inject', segment };
 }

@@ -65,6 +65,8 @@ class Player {
   /** When the statement before was due, and when it happened. */
   #due = 0;
   #happened = 0;
+  /** When it would have happened if nobody had been late so far. */
+  #nominal = 0;
   #statement: Statement | null = null;
 
   constructor(
@@ -91,7 +93,7 @@ class Player {
         this.#happened = Math.max(this.#happened, this.subject.now());
         return;
       case 'expect':
-        return this.#expect(statement, act.segment);
+        return this.#expect(statement, act.segment, act.optional);
     }
   }
 
@@ -122,6 +124,7 @@ class Player {
     const { subject } = this;
     const start = when.kind === 'at' ? when.from : this.#happened + when.from;
     this.#due = when.kind === 'at' ? when.from : this.#due + when.from;
+    this.#nominal = this.#soonest(when);
     this.#refuseOthers('nothing yet');
     await subject.wait(start);
     this.#refuseOthers('nothing yet');
@@ -134,7 +137,7 @@ class Player {
     throw new Mismatch(expected, this.#show(packet), ['no line expects this packet']);
   }
 
-  async #expect({ when, text }: Statement, line: SegmentLine): Promise<void> {
+  async #expect({ when, text }: Statement, line: SegmentLine, optional: boolean): Promise<void> {
     const { subject } = this;
     const [earliest, latest] = this.#window(when);
     const since = Math.min(this.#happened, subject.now());
@@ -142,26 +145,36 @@ class Player {
     while (subject.inbox.length === 0) {
       const until = latest + late();
       if (subject.now() >= until) {
+        if (optional) return;
         const waited = `${seconds(until)} s`;
         throw new Mismatch(text, `nothing until ${waited}`, ['no packet came in time']);
       }
       await subject.wait(until);
     }
-    const packet = subject.inbox.shift()!;
-    const flow = this.#flow(line.flow);
-    const why = this.#compare(flow, line, packet, late());
-    if (packet.at < earliest - subject.early)
-      why.push(`too early: not before ${seconds(earliest)} s`);
-    if (packet.at > latest + late()) why.push(`too late: not after ${seconds(latest + late())} s`);
+    const packet = subject.inbox[0]!;
+    const why = this.#compare(this.#flow(line.flow), line, packet);
+    const [first, last] = [earliest - subject.early, latest + late()];
+    if (packet.at < first) why.push(`too early: not before ${seconds(first)} s`);
+    if (packet.at > last) why.push(`too late: not after ${seconds(last)} s`);
+    if (why.length > 0 && optional) return;
     if (why.length > 0) throw new Mismatch(text, this.#show(packet), why);
+    subject.inbox.shift();
     this.#due = when.kind === 'any' ? packet.at : Math.max(earliest, Math.min(packet.at, latest));
     this.#happened = packet.at;
+    this.#nominal = when.kind === 'any' ? packet.at : this.#soonest(when);
   }
 
-  #compare(flow: Flow, line: SegmentLine, packet: Packet, late: number): string[] {
+  #compare(flow: Flow, line: SegmentLine, packet: Packet): string[] {
     if (packet.dstPort !== flow.ends.peerPort) return ['it belongs to another connection'];
     flow.note(packet);
-    return flow.compare(line, packet, late);
+    // What made this process late up to here shows in the host's timestamps.
+    const behind = Math.max(0, packet.at - this.#nominal);
+    return flow.compare(line, packet, this.subject.late(0) + behind);
+  }
+
+  /** When a statement would happen if nobody had been late so far. */
+  #soonest(when: Statement['when']): number {
+    return when.kind === 'at' ? when.from : this.#nominal + when.from;
   }
 
   #window(when: Statement['when']): readonly [earliest: number, latest: number] {

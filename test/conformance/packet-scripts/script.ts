@@ -74,7 +74,8 @@ export interface CallLine {
 export type Act =
   | { readonly kind: 'inject'; readonly segment: SegmentLine }
   | { readonly kind: 'icmp'; readonly icmp: IcmpLine }
-  | { readonly kind: 'expect'; readonly segment: SegmentLine }
+  /** `optional`: the host may send it or not. */
+  | { readonly kind: 'expect'; readonly segment: SegmentLine; readonly optional: boolean }
   | { readonly kind: 'nothing' }
   | { readonly kind: 'call'; readonly call: CallLine };
 

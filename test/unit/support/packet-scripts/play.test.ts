@@ -69,6 +69,8 @@ describe('a script that comes true', () => {
       '+0.5 write(4, ..., 10) = 10\n> . 1:11(10) ack 1\n+0.2~0.5 > . 1:11(10) ack 1',
     ],
     ['absolute times', '0.5 write(4, ..., 10) = 10\n0.5 > . 1:11(10) ack 1'],
+    ['packets that may come and do', 'write(4, ..., 10) = 10\n>? . 1:11(10) ack 1'],
+    ['packets that may come and do not', '+0.1 >? . 9:9(0) ack 1\nstate(4) = ESTABLISHED'],
     ['wildcards', 'write(4, ..., 10) = *\n* > . *:*(*) ack * win *'],
     [
       'the text itself',
