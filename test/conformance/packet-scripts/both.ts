@@ -5,7 +5,7 @@ import { hasAlternatives, type Script } from './script.js';
 /** Scripts at a time; they mostly wait. */
 const AT_ONCE = 40;
 /** A machine that is busy elsewhere can be late; a script that is wrong is so each time. */
-const TRIES = 3;
+const TRIES = 5;
 
 /** How Linux stands to a script. */
 export interface LinuxVerdict {
