@@ -118,7 +118,8 @@ export interface TcpConfig {
   /** Bytes that all connections together may hold, received and not read, out of order, or to be sent.
    * Beyond it each can have little: Linux's tcp_mem. */
   maxMemory: number;
-  /** Challenge ACKs per second for all connections: RFC 5961 §7. */
+  /** Challenge ACKs per second for each connection, and answers to segments without text outside the
+   * window: RFC 5961 §7. */
   challengeAckLimit: number;
 }
 
@@ -166,7 +167,7 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   maxConnections: 131_072,
   maxOrphans: 16_384,
   maxMemory: 256 * 1024 * 1024,
-  challengeAckLimit: 1_000,
+  challengeAckLimit: 10,
 };
 
 const DAY = 86_400_000;

