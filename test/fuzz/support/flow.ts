@@ -1,0 +1,112 @@
+import { add, diff, gt, type Seq, seq } from '../../../src/base/seq.js';
+import {
+  ACK,
+  FIN,
+  OPT_MSS,
+  OPT_SACK_PERMITTED,
+  OPT_TIMESTAMPS,
+  OPT_WINDOW_SCALE,
+  RST,
+  type Segment,
+  SYN,
+} from '../../../src/wire/segment.js';
+import type { FuzzUser } from './user.js';
+
+/** What went over the wire between two sockets: all that a bystander can know of the conversation. */
+export class Flow {
+  /** The connection that a user has, or had last. */
+  user: FuzzUser | null = null;
+
+  /** Text has arrived in place of the usual. */
+  altered = false;
+
+  /** Numbers of the SYNs that arrived. */
+  readonly syns: Seq[] = [];
+  /** Every segment that arrived, as first number and the one behind its last. */
+  readonly arrived: Seq[] = [];
+  /** Numbers behind the FINs that arrived. */
+  readonly fins: Seq[] = [];
+  /** The furthest right edge that was offered to the host, by the largest scale that was. */
+  rightEdge: Seq | null = null;
+  offeredShift = 0;
+  offeredMss = 0;
+  offeredSack = false;
+  offeredTimestamps = false;
+
+  /** The host's SYN, of this incarnation. */
+  hostSyn = false;
+  hostIss: Seq = seq(0);
+  /** The number behind the last that the host has sent. */
+  hostEnd: Seq = seq(0);
+  hostShift = 0;
+  hostScales = false;
+  hostSack = false;
+  hostTimestamps = false;
+  hostTs = 0;
+  hostAck: Seq = seq(0);
+  hostAcks = false;
+  /** The furthest right edge of the host's window. */
+  edge: Seq | null = null;
+  hostFin = false;
+  hostReset = false;
+  /** A SYN with another number has arrived, so that which incarnation a segment is of is not known. */
+  get isAmbiguous(): boolean {
+    return this.syns.length > 1;
+  }
+
+  constructor(readonly key: number) {}
+
+  /** A segment has arrived that is what it says, checksum and all. */
+  noteArrival(segment: Segment): void {
+    const { flags } = segment;
+    if ((flags & RST) === 0) {
+      this.arrived.push(segment.seq, add(segment.seq, segment.segLen));
+      if ((flags & FIN) !== 0) this.fins.push(add(segment.seq, segment.segLen));
+    }
+    if ((flags & SYN) !== 0) {
+      if (!this.syns.includes(segment.seq)) this.syns.push(segment.seq);
+      const { options } = segment;
+      if ((options & OPT_WINDOW_SCALE) !== 0) {
+        this.offeredShift = Math.max(this.offeredShift, segment.windowScale);
+      }
+      if ((options & OPT_MSS) !== 0) this.offeredMss = Math.max(this.offeredMss, segment.mss);
+      this.offeredSack ||= (options & OPT_SACK_PERMITTED) !== 0;
+      this.offeredTimestamps ||= (options & OPT_TIMESTAMPS) !== 0;
+    }
+    if ((flags & ACK) === 0 && (flags & SYN) === 0) return;
+    // A SYN without ACK offers a window to whatever ISS the host has.
+    const ack = (flags & ACK) !== 0 ? segment.ack : add(this.hostIss, 1);
+    const right = add(ack, segment.wnd << this.offeredShift);
+    if (this.rightEdge === null || gt(right, this.rightEdge)) this.rightEdge = right;
+  }
+
+  /** Whether `ack` could have been reached by what has arrived. */
+  hasArrived(ack: Seq): boolean {
+    const { arrived } = this;
+    for (let i = arrived.length - 2; i >= 0; i -= 2) {
+      if (diff(ack, arrived[i]!) > 0 && diff(arrived[i + 1]!, ack) >= 0) return true;
+    }
+    return false;
+  }
+
+  /** Whether the end of the stream is at `end`. */
+  endsAt(end: Seq): boolean {
+    return this.fins.includes(end);
+  }
+
+  /** The host has begun anew. */
+  beginIncarnation(iss: Seq): void {
+    this.hostSyn = true;
+    this.hostIss = iss;
+    this.hostEnd = add(iss, 1);
+    this.edge = null;
+    this.hostAcks = false;
+    this.hostFin = false;
+    this.hostReset = false;
+  }
+}
+
+/** Tells the flows of a host apart. */
+export function flowKey(peerAddr: number, peerPort: number, hostPort: number): number {
+  return ((peerAddr & 0xffff) * 0x1_0000 + peerPort) * 0x1_0000 + hostPort;
+}
