@@ -38,8 +38,10 @@ export interface Occasion {
 export class EmittedPackets {
   readonly header = new Ipv4Header();
   readonly segment = new Segment();
-  /** Packets and segments as they would be on the wire, so far. */
+  /** So far. */
   packets = 0;
+  /** Fragments behind the first of a datagram. */
+  fragments = 0;
 
   constructor(
     private readonly address: number,
@@ -67,6 +69,7 @@ export class EmittedPackets {
   #icmp(bytes: Uint8Array, view: DataView, start: number, length: number): void {
     const { header } = this;
     must(length <= this.mtu, `an ICMP packet of ${length} bytes is longer than the MTU`);
+    if (header.fragmentOffset > 0) this.fragments++;
     if (header.moreFragments || header.fragmentOffset > 0) return;
     const at = start + 20;
     must(checksum(bytes, view, at, length - 20) === 0, 'an ICMP checksum is right');
@@ -167,9 +170,8 @@ export class EmittedPackets {
       origin,
     );
     must(wrong < 0, `the text at ${diff(segment.seq, origin)} was sent altered`);
-    const right = flow.rightEdge;
     must(
-      right !== null && leq(add(segment.seq, segment.length), add(right, 1)),
+      flow.wasOffered(add(segment.seq, segment.length - 1)),
       'text and a probe stay within what the peer ever offered',
     );
     const { user } = flow;
@@ -189,8 +191,8 @@ export class EmittedPackets {
         `the host acknowledges ${ack} although nothing like it has arrived`,
       );
     }
-    const scaled = flow.hostScales && (segment.flags & SYN) === 0;
-    const shift = scaled && flow.offeredShift >= 0 ? flow.hostShift : 0;
+    const scaled = flow.hostScales && flow.offeredScale && (segment.flags & SYN) === 0;
+    const shift = scaled ? flow.hostShift : 0;
     const edge = add(ack, segment.wnd << shift);
     this.#verifyEdge(flow, edge, 1 << shift);
     if (flow.hostAcks && lt(ack, flow.hostAck) && flow.syns.length === 1) {

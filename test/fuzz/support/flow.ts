@@ -1,4 +1,4 @@
-import { add, diff, gt, type Seq, seq } from '../../../src/base/seq.js';
+import { add, diff, gt, leq, type Seq, seq } from '../../../src/base/seq.js';
 import {
   ACK,
   FIN,
@@ -28,6 +28,9 @@ export class Flow {
   readonly fins: Seq[] = [];
   /** The furthest right edge that was offered to the host, by the largest scale that was. */
   rightEdge: Seq | null = null;
+  /** The largest window that a SYN offered, to whatever ISS the host had. */
+  synWindow = 0;
+  offeredScale = false;
   offeredShift = 0;
   offeredMss = 0;
   offeredSack = false;
@@ -54,8 +57,6 @@ export class Flow {
     return this.syns.length > 1;
   }
 
-  constructor(readonly key: number) {}
-
   /** A segment has arrived that is what it says, checksum and all. */
   noteArrival(segment: Segment): void {
     const { flags } = segment;
@@ -67,17 +68,23 @@ export class Flow {
       if (!this.syns.includes(segment.seq)) this.syns.push(segment.seq);
       const { options } = segment;
       if ((options & OPT_WINDOW_SCALE) !== 0) {
+        this.offeredScale = true;
         this.offeredShift = Math.max(this.offeredShift, segment.windowScale);
       }
       if ((options & OPT_MSS) !== 0) this.offeredMss = Math.max(this.offeredMss, segment.mss);
       this.offeredSack ||= (options & OPT_SACK_PERMITTED) !== 0;
       this.offeredTimestamps ||= (options & OPT_TIMESTAMPS) !== 0;
     }
-    if ((flags & ACK) === 0 && (flags & SYN) === 0) return;
-    // A SYN without ACK offers a window to whatever ISS the host has.
-    const ack = (flags & ACK) !== 0 ? segment.ack : add(this.hostIss, 1);
-    const right = add(ack, segment.wnd << this.offeredShift);
+    if ((flags & SYN) !== 0) this.synWindow = Math.max(this.synWindow, segment.wnd);
+    if ((flags & ACK) === 0) return;
+    const right = add(segment.ack, segment.wnd << this.offeredShift);
     if (this.rightEdge === null || gt(right, this.rightEdge)) this.rightEdge = right;
+  }
+
+  /** Whether the host was ever offered to send up to `end`. */
+  wasOffered(end: Seq): boolean {
+    if (this.rightEdge !== null && leq(end, this.rightEdge)) return true;
+    return diff(end, add(this.hostIss, 1)) <= this.synWindow;
   }
 
   /** Whether `ack` could have been reached by what has arrived. */
@@ -106,7 +113,23 @@ export class Flow {
   }
 }
 
-/** Tells the flows of a host apart. */
-export function flowKey(peerAddr: number, peerPort: number, hostPort: number): number {
-  return ((peerAddr & 0xffff) * 0x1_0000 + peerPort) * 0x1_0000 + hostPort;
+/** The flows of a host. */
+export class Flows {
+  readonly #byPeer = new Map<number, Map<number, Flow>>();
+
+  /** Begins one when there is none. */
+  of(peerAddr: number, peerPort: number, hostPort: number): Flow {
+    const key = (peerAddr >>> 0) * 0x1_0000 + peerPort;
+    let ofPeer = this.#byPeer.get(key);
+    if (ofPeer === undefined) {
+      ofPeer = new Map();
+      this.#byPeer.set(key, ofPeer);
+    }
+    let flow = ofPeer.get(hostPort);
+    if (flow === undefined) {
+      flow = new Flow();
+      ofPeer.set(hostPort, flow);
+    }
+    return flow;
+  }
 }

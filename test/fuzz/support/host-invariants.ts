@@ -6,6 +6,7 @@ import type { Tcb } from '../../../src/tcp/tcb.js';
 import { nextDeadline } from '../../../src/tcp/timers.js';
 import { Drop, dropName } from '../../../src/wire/drop-reason.js';
 import { checkHost } from '../../support/invariants.js';
+import type { EmittedPackets } from './emitted.js';
 import { must } from './user.js';
 
 /** What holds for a host whenever it has nothing left to do at this instant. */
@@ -77,7 +78,7 @@ export function checkClosedConnection(connection: HostConnection): void {
 }
 
 /** Every packet that arrived went somewhere, and what was dropped has a reason. */
-export function checkAccounts(host: Host, packets: number, emitted: number): void {
+export function checkAccounts(host: Host, packets: number, emitted: EmittedPackets): void {
   const { counters } = host;
   const { drops } = counters;
   const sum = (from: Drop, to: Drop): number => {
@@ -114,10 +115,11 @@ export function checkAccounts(host: Host, packets: number, emitted: number): voi
     'drops of fragments',
   );
   equal('drops without a reason', drops[0]!, 0);
-  equal('packets sent', counters.ipOutRequests, emitted);
+  equal('packets sent', counters.ipOutRequests, emitted.packets);
   must(counters.tcpOutRsts <= counters.tcpOutSegs, 'resets are segments');
   const least = counters.tcpOutSegs + counters.tcpRetransSegs + counters.icmpOutMsgs;
-  must(least >= emitted, `${emitted} packets sent, and ${least} segments and messages`);
+  const messages = emitted.packets - emitted.fragments;
+  must(least >= messages, `${messages} packets sent, and ${least} segments and messages`);
   for (let reason = 0; reason < drops.length; reason++) {
     must(drops[reason]! >= 0, `${dropName(reason)} is not negative`);
   }

@@ -13,7 +13,7 @@ import { RST, Segment, segmentsOnWire } from '../../../src/wire/segment.js';
 import { parseTcp } from '../../../src/wire/tcp.js';
 import { Coverage } from './coverage.js';
 import { EmittedPackets, type Occasion } from './emitted.js';
-import { Flow, flowKey } from './flow.js';
+import { Flow, Flows } from './flow.js';
 import { cutIntoFragments } from './fragmenter.js';
 import { FuzzLink } from './fuzz-link.js';
 import {
@@ -50,7 +50,7 @@ export class Play {
   /** Packets that the host was given. */
   packets = 0;
   stepsDone = 0;
-  readonly #flows = new Map<number, Flow>();
+  readonly #flows = new Flows();
   readonly #users: FuzzUser[] = [];
   readonly #builder = new PacketBuilder();
   readonly #emitted: EmittedPackets;
@@ -96,13 +96,7 @@ export class Play {
   }
 
   flow(peerAddr: number, peerPort: number, hostPort: number): Flow {
-    const key = flowKey(peerAddr, peerPort, hostPort);
-    let flow = this.#flows.get(key);
-    if (flow === undefined) {
-      flow = new Flow(key);
-      this.#flows.set(key, flow);
-    }
-    return flow;
+    return this.#flows.of(peerAddr, peerPort, hostPort);
   }
 
   #newPeer(slot: number): PeerEnd {
@@ -353,7 +347,7 @@ export class Play {
   }
 
   #audit(): void {
-    checkAccounts(this.host, this.packets, this.#emitted.packets);
+    checkAccounts(this.host, this.packets, this.#emitted);
     checkLists(this.host);
     for (const user of this.#users) {
       const { state } = user.connection.tcb;
@@ -392,4 +386,4 @@ const CONTROLS = ['cubic', 'newreno', 'bbr', 'dctcp'];
 const OTHER = 0;
 const RESET = 1;
 const ERROR = 2;
-const NO_FLOW = new Flow(0);
+const NO_FLOW = new Flow();
