@@ -291,7 +291,7 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     return Drop.TCP_BAD_ACK;
   }
   const { flight } = tcb;
-  if (tcb.synOutstanding && gt(segment.ack, tcb.sndUna)) establishedClosing(tcb);
+  if (tcb.synOutstanding && gt(segment.ack, tcb.sndUna)) establishedClosing(tcb, now);
   takeAcknowledgment(tcb, segment, now);
   if (tcb.ecnOk && (segment.flags & ECE) !== 0) onEcnEcho(tcb, flight, now);
   updateSendWindow(tcb, segment, now);
@@ -430,8 +430,9 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
 }
 
 /** Our SYN is acknowledged in FIN_WAIT_1, which CLOSE has entered from SYN_RECEIVED. */
-function establishedClosing(tcb: Tcb): void {
+function establishedClosing(tcb: Tcb, now: number): void {
   tcb.events |= Event.ESTABLISHED;
+  if (tcb.keepAlive) armKeepAlive(tcb, now);
   receiveEarlyText(tcb);
 }
 

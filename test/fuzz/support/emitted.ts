@@ -77,7 +77,9 @@ export class EmittedPackets {
     must(type === ICMP_ECHO_REPLY || type === ICMP_UNREACHABLE, `the host sent ICMP type ${type}`);
     if (type === ICMP_ECHO_REPLY) return;
     must(!this.occasion.onlyErrors, 'no ICMP error answers an ICMP error: RFC 1122 §3.2.2');
-    must(length >= 20 + 8 + 28, 'an ICMP error quotes a header and 8 bytes');
+    const quotedHeader = (bytes[at + 8]! & 15) << 2;
+    const quoted = Math.min(quotedHeader + 8, view.getUint16(at + 8 + 2));
+    must(length >= 20 + 8 + quoted, 'an ICMP error quotes a header and 8 bytes');
     must(bytes[at + 8 + 9] !== PROTOCOL_ICMP, 'an ICMP error quotes no ICMP message');
   }
 
@@ -141,7 +143,9 @@ export class EmittedPackets {
     const { segment } = this;
     must(segment.length === 0, 'a SYN carries no text');
     must((segment.options & OPT_MSS) !== 0, 'a SYN has the MSS option: SHLD-5');
-    if (!flow.hostSyn || segment.seq !== flow.hostIss) flow.beginIncarnation(segment.seq);
+    if (!flow.hostSyn || flow.isAnother || segment.seq !== flow.hostIss) {
+      flow.beginIncarnation(segment.seq);
+    }
     flow.hostScales = (segment.options & OPT_WINDOW_SCALE) !== 0;
     flow.hostShift = flow.hostScales ? segment.windowScale : 0;
     flow.hostSack = (segment.options & OPT_SACK_PERMITTED) !== 0;
@@ -195,7 +199,7 @@ export class EmittedPackets {
     const shift = scaled ? flow.hostShift : 0;
     const edge = add(ack, segment.wnd << shift);
     this.#verifyEdge(flow, edge, 1 << shift);
-    if (flow.hostAcks && lt(ack, flow.hostAck) && flow.syns.length === 1) {
+    if (flow.hostAcks && lt(ack, flow.hostAck) && !flow.isAmbiguous) {
       must(false, `the host acknowledges ${diff(flow.hostAck, ack)} less than before`);
     }
     flow.hostAck = ack;

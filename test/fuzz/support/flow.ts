@@ -52,19 +52,24 @@ export class Flow {
   edge: Seq | null = null;
   hostFin = false;
   hostReset = false;
-  /** A SYN with another number has arrived, so that which incarnation a segment is of is not known. */
-  get isAmbiguous(): boolean {
-    return this.syns.length > 1;
-  }
+  /** SYNs that do not say the same have arrived, so that what was agreed on is not known. */
+  isAmbiguous = false;
+  /** The host's connection that sent a SYN last, and whether it is another than before. */
+  connectionId = 0;
+  isAnother = false;
+  #offer = -1;
 
   /** A segment has arrived that is what it says, checksum and all. */
   noteArrival(segment: Segment): void {
     const { flags } = segment;
-    if ((flags & RST) === 0) {
-      this.arrived.push(segment.seq, add(segment.seq, segment.segLen));
-      if ((flags & FIN) !== 0) this.fins.push(add(segment.seq, segment.segLen));
-    }
+    if ((flags & RST) !== 0) return;
+    this.arrived.push(segment.seq, add(segment.seq, segment.segLen));
+    if ((flags & FIN) !== 0) this.fins.push(add(segment.seq, segment.segLen));
     if ((flags & SYN) !== 0) {
+      const offer = segment.options * 16 + segment.windowScale;
+      const isSame = this.#offer < 0 || (this.#offer === offer && this.syns.includes(segment.seq));
+      if (!isSame) this.isAmbiguous = true;
+      this.#offer = offer;
       if (!this.syns.includes(segment.seq)) this.syns.push(segment.seq);
       const { options } = segment;
       if ((options & OPT_WINDOW_SCALE) !== 0) {
@@ -104,6 +109,7 @@ export class Flow {
   /** The host has begun anew. */
   beginIncarnation(iss: Seq): void {
     this.hostSyn = true;
+    this.isAnother = false;
     this.hostIss = iss;
     this.hostEnd = add(iss, 1);
     this.edge = null;

@@ -16,8 +16,6 @@ export interface Built {
   order: number;
   /** The text is not the peer's usual. */
   altered: boolean;
-  /** No checksum was made wrong on purpose. */
-  honest: boolean;
 }
 
 const MAX = 65_535;
@@ -36,7 +34,6 @@ export class PacketBuilder {
     fragment: 0,
     order: 0,
     altered: false,
-    honest: true,
   };
   #id = 1;
 
@@ -110,7 +107,6 @@ export class PacketBuilder {
     built.twice = false;
     built.fragment = 0;
     built.altered = false;
-    built.honest = true;
   }
 
   /** Writes options at `start`, padded to whole words; returns their length, 40 at most. */
@@ -165,7 +161,12 @@ export class PacketBuilder {
       else if (change[0] === 'badip') ipSum = false;
       else this.#change(change);
     }
-    built.honest = sums && ipSum;
+    if (built.fragment > 0) {
+      // Each fragment gets a header of its own, and nobody vouches for it.
+      ipSum = true;
+      built.vouched = false;
+      this.view.setUint16(2, Math.min(built.length, MAX));
+    }
     this.#repair(sums, ipSum);
   }
 

@@ -9,7 +9,7 @@ import type { Traced } from '../../../src/tcp/trace.js';
 import { checksum, pseudoHeaderSum } from '../../../src/wire/checksum.js';
 import { Drop } from '../../../src/wire/drop-reason.js';
 import { Ipv4Header, PROTOCOL_ICMP, PROTOCOL_TCP, parseIpv4 } from '../../../src/wire/ipv4.js';
-import { RST, Segment, segmentsOnWire } from '../../../src/wire/segment.js';
+import { RST, Segment, SYN, segmentsOnWire } from '../../../src/wire/segment.js';
 import { parseTcp } from '../../../src/wire/tcp.js';
 import { Coverage } from './coverage.js';
 import { EmittedPackets, type Occasion } from './emitted.js';
@@ -323,7 +323,13 @@ export class Play {
 
   /** As TCP's own variables stand when a segment is sent. */
   #verifySent(segment: Segment, connection: Traced | null): void {
-    if (connection === null || connection.state < State.ESTABLISHED) return;
+    if (connection === null) return;
+    if ((segment.flags & SYN) !== 0) {
+      const flow = this.flow(segment.dstAddr, segment.dstPort, segment.srcPort);
+      if (flow.connectionId !== connection.id) flow.isAnother = true;
+      flow.connectionId = connection.id;
+    }
+    if (connection.state < State.ESTABLISHED) return;
     if (connection.state === State.TIME_WAIT || segment.dataLength === 0) return;
     const tcb = connection as Tcb;
     const end = add(segment.seq, segment.dataLength);
