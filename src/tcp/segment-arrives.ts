@@ -1,4 +1,4 @@
-import { add, diff, gt, leq, lt } from '../base/seq.js';
+import { add, diff, gt, leq, lt, max } from '../base/seq.js';
 import { Drop } from '../wire/drop-reason.js';
 import {
   ACK,
@@ -440,7 +440,9 @@ function establishedClosing(tcb: Tcb, now: number): void {
 function updateSendWindow(tcb: Tcb, segment: Segment, now: number): void {
   if (lt(segment.ack, tcb.sndUna)) return;
   const shut = tcb.sndWnd === 0;
-  if (lt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack))) {
+  // §3.10.7.4, first: what lies left of the window is trimmed off, so that the segment begins at RCV.NXT.
+  const start = max(segment.seq, tcb.rcvNxt);
+  if (lt(tcb.sndWl1, start) || (tcb.sndWl1 === start && leq(tcb.sndWl2, segment.ack))) {
     setSendWindow(tcb, segment, now);
   }
   // Shut over what is outstanding, retransmissions were the probes.
@@ -452,7 +454,7 @@ function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
   const before = tcb.sndWnd;
   tcb.sndWnd = segment.wnd << tcb.sndWindowShift;
   if (tcb.sndWnd > tcb.maxSndWnd) tcb.maxSndWnd = tcb.sndWnd;
-  tcb.sndWl1 = segment.seq;
+  tcb.sndWl1 = max(segment.seq, tcb.rcvNxt);
   tcb.sndWl2 = segment.ack;
   const { trace } = tcb.host;
   if (trace !== null && tcb.sndWnd !== before) trace.sendWindow(tcb, before, now);
