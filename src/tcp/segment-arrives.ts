@@ -1,4 +1,4 @@
-import { add, diff, gt, leq, lt, max } from '../base/seq.js';
+import { add, diff, gt, leq, lt } from '../base/seq.js';
 import { Drop } from '../wire/drop-reason.js';
 import {
   ACK,
@@ -291,10 +291,11 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     return Drop.TCP_BAD_ACK;
   }
   const { flight } = tcb;
-  if (tcb.synOutstanding && gt(segment.ack, tcb.sndUna)) establishedClosing(tcb, now);
+  const isNews = gt(segment.ack, tcb.sndUna);
+  if (tcb.synOutstanding && isNews) establishedClosing(tcb, now);
   takeAcknowledgment(tcb, segment, now);
   if (tcb.ecnOk && (segment.flags & ECE) !== 0) onEcnEcho(tcb, flight, now);
-  updateSendWindow(tcb, segment, now);
+  updateSendWindow(tcb, segment, isNews, now);
   return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
 }
 
@@ -436,15 +437,17 @@ function establishedClosing(tcb: Tcb, now: number): void {
   receiveEarlyText(tcb);
 }
 
-/** SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. */
-function updateSendWindow(tcb: Tcb, segment: Segment, now: number): void {
+/**
+ * SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. `isNews`: it
+ * acknowledges what none before did, so that it is none, whatever its number: a window that is kept
+ * would move right with SND.UNA, beyond what the peer has ever offered.
+ */
+function updateSendWindow(tcb: Tcb, segment: Segment, isNews: boolean, now: number): void {
   if (lt(segment.ack, tcb.sndUna)) return;
   const shut = tcb.sndWnd === 0;
-  // §3.10.7.4, first: what lies left of the window is trimmed off, so that the segment begins at RCV.NXT.
-  const start = max(segment.seq, tcb.rcvNxt);
-  if (lt(tcb.sndWl1, start) || (tcb.sndWl1 === start && leq(tcb.sndWl2, segment.ack))) {
-    setSendWindow(tcb, segment, now);
-  }
+  const isLater = lt(tcb.sndWl1, segment.seq);
+  const isSame = tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack);
+  if (isNews || isLater || isSame) setSendWindow(tcb, segment, now);
   // Shut over what is outstanding, retransmissions were the probes.
   const reopened = shut && tcb.sndWnd > 0 && tcb.retransmits > 0;
   if (tcb.persisting || reopened) onProbeAnswered(tcb, now);
@@ -454,7 +457,7 @@ function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
   const before = tcb.sndWnd;
   tcb.sndWnd = segment.wnd << tcb.sndWindowShift;
   if (tcb.sndWnd > tcb.maxSndWnd) tcb.maxSndWnd = tcb.sndWnd;
-  tcb.sndWl1 = max(segment.seq, tcb.rcvNxt);
+  tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;
   const { trace } = tcb.host;
   if (trace !== null && tcb.sndWnd !== before) trace.sendWindow(tcb, before, now);

@@ -1,0 +1,90 @@
+import { describe, expect } from 'vitest';
+import { scripted } from '../support/peer.js';
+
+/** Each of these was first seen in a run of `scripts/fuzz`. */
+describe('what unlikely conversations have brought to light', () => {
+  scripted('an ACK of new octets brings its window, although its number is older', {}, (p) => {
+    p.accept({ win: 1_460, mss: 536 });
+    p.user.write(Buffer.alloc(20_000, 'x'));
+    p.run(0);
+    p.inbox.length = 0;
+    // Out of order, and so numbered higher than what comes next.
+    p.send('.', { seq: 3_000, ack: 1, data: 'later' });
+    p.send('.', { seq: 1, ack: 1_073, win: 0, data: 'sooner' });
+    p.run(0);
+    const sent = Math.max(...p.inbox.map((one) => one.rawSeq - p.hostIss + one.data.length));
+    expect(sent).toBeLessThanOrEqual(1_461);
+    expect(p.tcb.sndWnd).toBe(0);
+  });
+
+  const odd = { receiveBuffer: 100_001 };
+
+  scripted('SHLD-14: the ACKs of TIME_WAIT do not take back a window', { tcp: odd }, (p) => {
+    p.accept({ wscale: 2 });
+    p.user.end();
+    p.expect('F.', { seq: 1 });
+    p.send('.', { ack: 2, data: 'x' });
+    p.run(100);
+    expect(p.inbox.pop()?.win).toBe(50_001);
+    p.send('F.', { ack: 2 });
+    const last = p.expect('.', { seq: 2 });
+    p.send('.', { data: 'late' });
+    const again = p.expect('.', { seq: 2 });
+    expect(again.win).toBeGreaterThanOrEqual(last.win);
+  });
+
+  scripted(
+    'a stream that failed before it was read has no end',
+    { tcp: { retransmitR2: 2 } },
+    (p) => {
+      p.accept();
+      p.user.reads = false;
+      p.send('.', { data: 'unread' });
+      p.user.write('x');
+      p.send('F.', { ack: 1 });
+      p.run(60_000);
+      expect(p.user.events.at(-1)).toBe('closed ETIMEDOUT');
+      expect(p.user.connection.readableLength).toBe(0);
+      expect(p.user.connection.ended).toBe(false);
+    },
+  );
+
+  const tcp = { keepAliveIdle: 10_000, keepAliveInterval: 1_000, keepAliveProbes: 3 };
+
+  scripted('keep-alive that was asked for before a half-close in SYN_RECEIVED', { tcp }, (p) => {
+    p.connect();
+    p.user.connection.setKeepAlive(true, 0);
+    p.expect('S');
+    p.send('S');
+    p.expect('S.');
+    p.user.end();
+    p.expect('F.', { seq: 1 });
+    p.expectState('FIN_WAIT_1');
+    p.send('.', { ack: 2 });
+    p.expectState('FIN_WAIT_2');
+    p.expectNothing(9_999);
+    p.expect('.', { seq: 1 }, 2);
+    p.run(60_000);
+    expect(p.user.events.at(-1)).toBe('closed ETIMEDOUT');
+  });
+
+  scripted('keep-alive of a connection in TIME_WAIT starts no timer', { tcp }, (p) => {
+    p.accept();
+    p.user.end();
+    p.expect('F.');
+    p.send('F.', { ack: 2 });
+    p.expect('.', { ack: 2 });
+    p.expectState('TIME_WAIT');
+    p.user.connection.setKeepAlive(true, 0);
+    expect(p.user.connection.info().timers).toEqual([]);
+  });
+
+  scripted('an ACK with SACK blocks is no longer than the MTU', { mtu: 68 }, (p) => {
+    p.accept({ sackOk: true, ts: 1 });
+    for (const seq of [101, 201, 301, 401]) p.send('.', { seq, data: 'island' });
+    p.run(0);
+    const headers = p.inbox.map((one) => 20 + 20 + 12 + 4 + one.sack.length * 8);
+    expect(p.inbox.at(-1)?.sack.length).toBeGreaterThan(0);
+    expect(Math.max(...headers)).toBeLessThanOrEqual(68);
+  });
+});
