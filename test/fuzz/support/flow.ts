@@ -1,4 +1,4 @@
-import { add, diff, gt, leq, type Seq, seq } from '../../../src/base/seq.js';
+import { add, diff, geq, gt, leq, type Seq, seq } from '../../../src/base/seq.js';
 import {
   ACK,
   FIN,
@@ -81,7 +81,9 @@ export class Flow {
       this.offeredTimestamps ||= (options & OPT_TIMESTAMPS) !== 0;
     }
     if ((flags & SYN) !== 0) this.synWindow = Math.max(this.synWindow, segment.wnd);
-    if ((flags & ACK) === 0) return;
+    if ((flags & ACK) === 0 || !this.hostSyn) return;
+    // What was never sent offers nothing.
+    if (!geq(segment.ack, this.hostIss) || gt(segment.ack, this.hostEnd)) return;
     const right = add(segment.ack, segment.wnd << this.offeredShift);
     if (this.rightEdge === null || gt(right, this.rightEdge)) this.rightEdge = right;
   }

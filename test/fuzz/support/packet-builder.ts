@@ -165,6 +165,7 @@ export class PacketBuilder {
       // Each fragment gets a header of its own, and nobody vouches for it.
       ipSum = true;
       built.vouched = false;
+      this.bytes[0] = 0x40 | (this.bytes[0]! & 15);
       this.view.setUint16(2, Math.min(built.length, MAX));
     }
     this.#repair(sums, ipSum);
