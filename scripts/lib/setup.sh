@@ -154,6 +154,8 @@ setup_simulations() {
   rm -rf dist-sim
   node node_modules/typescript/bin/tsc -p test/sim >&2 ||
     { setup_die 'the TypeScript in test/sim does not compile'; return 1; }
+  # The addon is looked for beside src/.
+  ln -sfn ../build dist-sim/build
   touch dist-sim/.built
 }
 

@@ -180,7 +180,10 @@ function noteTimestamp(tcb: Tcb, segment: Segment, now: number): void {
  * RFC7323-3.2-h).
  */
 function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
-  if ((segment.options & OPT_TIMESTAMPS) === 0) return Drop.TCP_PAWS;
+  if ((segment.options & OPT_TIMESTAMPS) === 0) {
+    // A SYN is of another incarnation, and its sender has to hear of this one (§3.5.1, RFC 5961 §4).
+    return (segment.flags & SYN) !== 0 ? Drop.NONE : Drop.TCP_PAWS;
+  }
   if (((segment.tsVal - tcb.tsRecent) | 0) >= 0) return Drop.NONE;
   if (now - tcb.tsRecentAt > PAWS_TRUST) return Drop.NONE;
   tcb.ackNow = 'an old timestamp: RFC 7323 §5.3';
@@ -220,7 +223,7 @@ function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
   }
   tcb.ackNow = 'the SYN of the peer again: RFC 9293 §3.10.7.4';
   // A simultaneous open ends with SYN,ACK crossing SYN,ACK: the SYN is old, the ACK is news.
-  if (segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
+  if (!tcb.passive && segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
   return Drop.TCP_UNACCEPTABLE_SEQ;
 }
 
@@ -285,8 +288,9 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     becomeEstablished(tcb, 'ACK of our SYN: RFC 9293 §3.10.7.4', now);
     return Drop.NONE;
   }
-  // RFC 5961 §5.2 (MAY-12): too old or not yet sent.
-  if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, add(tcb.sndUna, -tcb.maxSndWnd))) {
+  // RFC 5961 §5.2 (MAY-12): not yet sent, too old, or of what no window ever held: nothing before the ISS.
+  const oldest = Math.min(tcb.maxSndWnd, tcb.bytesAcked);
+  if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, add(tcb.sndUna, -oldest))) {
     tcb.ackNow = 'an ACK too old or of what was never sent: RFC 5961 §5.2';
     return Drop.TCP_BAD_ACK;
   }

@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest';
+import { dropsOf } from '../support/drops.js';
 import { scripted } from '../support/peer.js';
 
 /** Each of these was first seen in a run of `scripts/fuzz`. */
@@ -86,5 +87,38 @@ describe('what unlikely conversations have brought to light', () => {
     const headers = p.inbox.map((one) => 20 + 20 + 12 + 4 + one.sack.length * 8);
     expect(p.inbox.at(-1)?.sack.length).toBeGreaterThan(0);
     expect(Math.max(...headers)).toBeLessThanOrEqual(68);
+  });
+
+  scripted('a SYN,ACK does not complete a handshake that a SYN has begun', {}, (p) => {
+    p.listen();
+    p.send('S');
+    p.expect('S.');
+    p.send('S.', { seq: 0, ack: 1 });
+    p.expect('.', { seq: 1, ack: 1 });
+    p.expectState('SYN_RECEIVED');
+    p.send('.', { ack: 1 });
+    p.expectState('ESTABLISHED');
+  });
+
+  scripted('a peer that restarts without timestamps hears of the old connection', {}, (p) => {
+    p.accept({ ts: 1 });
+    p.ts = null;
+    p.send('S', { seq: 500_000 });
+    p.expect('.', { seq: 1, ack: 1 });
+    p.send('R', { seq: 1 });
+    p.expectState('CLOSED');
+  });
+
+  scripted('RFC 5961 §5.2: an ACK of what lies before the ISS brings no text in', {}, (p) => {
+    p.accept();
+    p.send('.', { seq: 1, ack: -100, data: 'forged' });
+    p.expect('.', { ack: 1 });
+    expect(dropsOf(p.host).tcpBadAck).toBe(1);
+    p.user.write(Buffer.alloc(100, 'x'));
+    p.expect('.', { seq: 1 });
+    p.send('.', { seq: 1, ack: 101 });
+    p.send('.', { seq: 1, ack: 1, data: 'late' });
+    p.run(50);
+    expect(p.user.received.toString()).toBe('late');
   });
 });

@@ -4,7 +4,6 @@ import type { TcpConfig } from '../../../src/tcp/config.js';
 import { ACK, CWR, ECE, FIN, PSH, RST, SYN, URG } from '../../../src/wire/segment.js';
 import { mutate } from './mutate.js';
 import { type PeerEnd, SLOTS } from './peer.js';
-import type { Play } from './play.js';
 import {
   type CallStep,
   type Change,
@@ -30,6 +29,12 @@ const CALLS: readonly Verb[] = [
   ...VERBS,
 ];
 
+/** What the next step of a case depends on. */
+export interface Scene {
+  readonly peers: readonly PeerEnd[];
+  readonly link: { readonly blocked: boolean };
+}
+
 /** Draws the steps of a case, each by what has come of those before. */
 export class Generator {
   readonly random: Random;
@@ -48,7 +53,7 @@ export class Generator {
     this.#calls = pick(random, [4, 10, 10, 25]);
   }
 
-  next(play: Play): Step {
+  next(play: Scene): Step {
     const { random } = this;
     const roll = random.int(100);
     const slot = random.int(this.#slots);
@@ -66,7 +71,7 @@ export class Generator {
     return this.#valid(slot, play);
   }
 
-  #rare(slot: number, play: Play): Step {
+  #rare(slot: number, play: Scene): Step {
     switch (this.random.int(6)) {
       case 0:
         return { op: 'listen', on: this.random.int(3) > 0 };
@@ -126,7 +131,7 @@ export class Generator {
   }
 
   /** What a peer might send now that keeps to the rules. */
-  #valid(slot: number, play: Play): Step {
+  #valid(slot: number, play: Scene): Step {
     const { random } = this;
     const peer = play.peers[slot]!;
     const { flow } = peer;

@@ -17,18 +17,22 @@ export class PeerEnd {
   iss: Seq;
   next: Seq;
   acked: Seq = seq(0);
+  /** The ACK field of the latest segment. */
+  lastAck: Seq = seq(0);
   /** The timestamps option has been offered by the peer. */
   timestamps = false;
   finSent = false;
   synSent = false;
+  offersScale = false;
   readonly tsBase: number;
 
   constructor(
     readonly slot: number,
     generation: number,
     public flow: Flow,
+    addr = PEER_ADDRESS + (slot >= 2 ? 0x100 : 0),
   ) {
-    this.addr = PEER_ADDRESS + (slot >= 2 ? 0x100 : 0);
+    this.addr = addr;
     this.port = portOf(slot, generation);
     const start = originOf(this.port);
     // Some streams begin just before sequence numbers wrap around.
@@ -74,6 +78,7 @@ export class PeerEnd {
   /** What the peer remembers of having sent `step`, which occupies `length` numbers from `start` on. */
   noteSent(step: TcpStep, start: Seq, length: number): void {
     const syn = (step.flags & 0x02) !== 0;
+    this.lastAck = this.ackOf(step.ackBase, step.ack);
     if (syn && step.seqBase === 'i') {
       this.iss = start;
       this.next = add(start, length);
@@ -86,7 +91,9 @@ export class PeerEnd {
     if ((step.flags & 0x10) !== 0 && step.ackBase !== '0') {
       this.acked = this.ackOf(step.ackBase, step.ack);
     }
-    if (syn) this.timestamps = step.options.some(([name]) => name === 'ts');
+    if (!syn) return;
+    this.timestamps = step.options.some(([name]) => name === 'ts');
+    this.offersScale = step.options.some(([name]) => name === 'ws');
   }
 }
 
