@@ -9,7 +9,7 @@ import { shrinkFailure } from './support/shrink.js';
 import type { Case } from './support/step.js';
 
 /** `scripts/fuzz` goes further. */
-const SEEDS = 1_000;
+const SEEDS = 500;
 const SHRINK_MS = 10_000;
 const CORPUS = fileURLToPath(new URL('./corpus/', import.meta.url));
 
