@@ -53,7 +53,8 @@ function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: numb
   tcb.rcvNxt = add(tcb.rcvNxt, length);
   tcb.bytesReceived += length;
   tcb.ackPending += length;
-  if (!tcb.reassembly.isEmpty) {
+  // Behind a FIN, which is next or beyond the window, there is no text.
+  if (!tcb.reassembly.isEmpty && (segment.flags & FIN) === 0) {
     takeReassembled(tcb);
     tcb.ackNow = 'a gap is filled: RFC 5681 §4.2';
   }

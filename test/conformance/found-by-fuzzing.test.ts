@@ -121,4 +121,15 @@ describe('what unlikely conversations have brought to light', () => {
     p.run(50);
     expect(p.user.received.toString()).toBe('late');
   });
+
+  scripted('a FIN that is next ends the stream, whatever has arrived beyond it', {}, (p) => {
+    p.accept();
+    p.send('.', { seq: 5, data: 'beyond the end' });
+    p.send('F.', { seq: 1, data: 'text' });
+    p.run(100);
+    expect(p.user.received.toString()).toBe('text');
+    expect(p.user.connection.ended).toBe(true);
+    expect(p.inbox.at(-1)?.rawAck).toBe(p.iss + 6);
+    p.expectState('CLOSE_WAIT');
+  });
 });

@@ -155,10 +155,10 @@ export const FREEDOMS: readonly Freedom[] = [
   {
     name: 'ACK of the ISS',
     reason:
-      'We refuse an ACK of anything before the first octet (RFC 5961 §5.2); Linux counts the SYN of an active open as an octet that was acknowledged.',
+      'We refuse an ACK of anything before the first octet (RFC 5961 §5.2); Linux counts the SYN of an active open, and a FIN, as octets that were acknowledged.',
     applies: (pair) => {
       const step = packet(pair);
-      return step !== null && step.ackBase === 'i' && pair.before.some((e) => e.step.op === 'open');
+      return step !== null && step.ackBase === 'i' && step.ack <= 0;
     },
   },
   {
