@@ -82,10 +82,11 @@ export function tuneSendBuffer(tcb: Tcb): void {
   sendBuffer.limit = Math.max(sendBuffer.limit, Math.min(wanted, tcb.host.config.sendBufferMax));
 }
 
-/** Bytes; cwnd may be far more, where nothing is ever lost. */
+/** Bytes. On a short path where nothing is ever lost, cwnd is far more. */
 function usefulSendBuffer(tcb: Tcb): number {
-  const held = (tcb.deliveryRate / 1_000) * tcb.minRtt;
-  return held > 0 ? PATHS_IN_SEND_BUFFER * held : Infinity;
+  const isShort = tcb.minRtt > 0 && tcb.minRtt < COARSE_ROUND_TRIP && tcb.srtt < CHANGED_ROUND_TRIP;
+  if (!isShort || tcb.deliveryRate === 0) return Infinity;
+  return PATHS_IN_SEND_BUFFER * (tcb.deliveryRate / 1_000) * tcb.minRtt;
 }
 
 /** What timestamps cannot tell, and would tell too long once the buffers are full. */
