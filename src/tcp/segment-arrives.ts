@@ -179,11 +179,10 @@ function noteTimestamp(tcb: Tcb, segment: Segment, now: number): void {
 
 /**
  * PAWS (RFC 7323 §5.3 R1); timestamps once agreed on are always there (RFC7323-3.2-g,
- * RFC7323-3.2-h).
+ * RFC7323-3.2-h), but for a SYN of another incarnation, which is answered (§3.5.1, RFC 5961 §4).
  */
 function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((segment.options & OPT_TIMESTAMPS) === 0) {
-    // A SYN is of another incarnation, and its sender has to hear of this one (§3.5.1, RFC 5961 §4).
     return (segment.flags & SYN) !== 0 ? Drop.NONE : Drop.TCP_PAWS;
   }
   if (((segment.tsVal - tcb.tsRecent) | 0) >= 0) return Drop.NONE;
@@ -302,8 +301,8 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     return Drop.NONE;
   }
   // RFC 5961 §5.2 (MAY-12): not yet sent, too old, or of what no window ever held: nothing before the ISS.
-  const oldest = Math.min(tcb.maxSndWnd, tcb.bytesAcked);
-  if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, add(tcb.sndUna, -oldest))) {
+  const oldest = add(tcb.sndUna, -Math.min(tcb.maxSndWnd, tcb.bytesAcked));
+  if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, oldest)) {
     answer(tcb, segment, 'an ACK too old or of what was never sent: RFC 5961 §5.2', now);
     return Drop.TCP_BAD_ACK;
   }
@@ -455,16 +454,14 @@ function establishedClosing(tcb: Tcb, now: number): void {
 }
 
 /**
- * SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. `isNews`: it
- * acknowledges what none before did, so that it is none, whatever its number: a window that is kept
- * would move right with SND.UNA, beyond what the peer has ever offered.
+ * SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. `isNews`: it is
+ * not, whatever its number, or the window would move right with SND.UNA, beyond what was ever offered.
  */
 function updateSendWindow(tcb: Tcb, segment: Segment, isNews: boolean, now: number): void {
   if (lt(segment.ack, tcb.sndUna)) return;
   const shut = tcb.sndWnd === 0;
-  const isLater = lt(tcb.sndWl1, segment.seq);
-  const isSame = tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack);
-  if (isNews || isLater || isSame) setSendWindow(tcb, segment, now);
+  const isAgain = tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack);
+  if (isNews || isAgain || lt(tcb.sndWl1, segment.seq)) setSendWindow(tcb, segment, now);
   // Shut over what is outstanding, retransmissions were the probes.
   const reopened = shut && tcb.sndWnd > 0 && tcb.retransmits > 0;
   if (tcb.persisting || reopened) onProbeAnswered(tcb, now);
