@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest';
 import { dropsOf } from '../support/drops.js';
+import { writeIcmpPacket } from '../support/packet.js';
 import { scripted } from '../support/peer.js';
 
 /** Each of these was first seen in a run of `scripts/fuzz`. */
@@ -131,5 +132,11 @@ describe('what unlikely conversations have brought to light', () => {
     expect(p.user.connection.ended).toBe(true);
     expect(p.inbox.at(-1)?.rawAck).toBe(p.iss + 6);
     p.expectState('CLOSE_WAIT');
+  });
+
+  scripted('an echo reply of nothing but zeros has a checksum', {}, (p) => {
+    const echo = new Uint8Array([8, 0, 0xf7, 0xff, 0, 0, 0, 0]);
+    p.sendRaw(writeIcmpPacket(0x0a000001, 0x0a000002, echo));
+    expect([...p.others[0]!.subarray(20)]).toEqual([0, 0, 0xff, 0xff, 0, 0, 0, 0]);
   });
 });
