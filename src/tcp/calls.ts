@@ -161,7 +161,8 @@ export function release(tcb: Tcb, now: number): void {
 export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): void {
   tcb.keepAlive = on;
   if (idle > 0) tcb.keepAliveIdle = idle;
-  if (on && tcb.state >= State.ESTABLISHED) armKeepAlive(tcb, now);
+  const isOpen = tcb.state >= State.ESTABLISHED && tcb.state < State.TIME_WAIT;
+  if (on && isOpen) armKeepAlive(tcb, now);
   else stopKeepAlive(tcb, 'keep-alive is off: RFC 9293 §3.8.4', now);
   tcb.host.markDirty(tcb);
 }

@@ -7,6 +7,9 @@ import { stopDelayedAck } from './timers.js';
 /** Shorter segments than this are no full ones: what 552 octets, the least that paths of today carry, hold. */
 const MIN_FULL_SIZE = 500;
 
+/** Bytes of a SACK option without blocks, padded. */
+const SACK_HEADER_BYTES = 4;
+
 /**
  * The text of an acceptable segment (RFC 9293 §3.10.7.4, seventh). What lies left of RCV.NXT or right
  * of the window is trimmed off; what is ahead of RCV.NXT waits in the reassembly (SHLD-31).
@@ -64,7 +67,8 @@ function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: numb
   tcb.rcvNxt = add(tcb.rcvNxt, length);
   tcb.bytesReceived += length;
   tcb.ackPending += length;
-  if (!tcb.reassembly.isEmpty) {
+  // Behind a FIN, which is next or beyond the window, there is no text.
+  if (!tcb.reassembly.isEmpty && (segment.flags & FIN) === 0) {
     takeReassembled(tcb);
     tcb.ackNow = 'a gap is filled: RFC 5681 §4.2';
   }
@@ -151,7 +155,10 @@ function noteDuplicate(tcb: Tcb, left: Seq, right: Seq): void {
 export function writeSack(tcb: Tcb, segment: Segment): void {
   if (!tcb.sackOk || (tcb.reassembly.isEmpty && !tcb.owesDsack)) return;
   segment.options |= OPT_SACK;
-  const room = tcb.timestampsOk ? MAX_SACK_BLOCKS - 1 : MAX_SACK_BLOCKS;
+  // A header with all blocks is longer than the smallest packets that networks carry (RFC 791 §3.2).
+  const optionBytes = tcb.pathMss - (tcb.timestampsOk ? TIMESTAMPS_BYTES : 0);
+  const most = tcb.timestampsOk ? MAX_SACK_BLOCKS - 1 : MAX_SACK_BLOCKS;
+  const room = Math.min(most, (optionBytes - SACK_HEADER_BYTES) >> 3);
   let count = 0;
   if (tcb.owesDsack) {
     segment.sack[0] = tcb.dsackLeft;
