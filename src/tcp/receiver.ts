@@ -85,14 +85,20 @@ function receiveAround(tcb: Tcb, segment: Segment, offset: number, length: numbe
   if (reassembly.hasDuplicate) {
     noteDuplicate(tcb, reassembly.duplicateLeft, reassembly.duplicateRight);
   }
-  takeReassembled(tcb);
+  if ((segment.flags & FIN) === 0) takeReassembled(tcb);
+  else takeReassembled(tcb, add(tcb.rcvNxt, length));
   tcb.ackNow = 'a gap is filled: RFC 5681 §4.2';
   tcb.events |= Event.READABLE;
 }
 
-function takeReassembled(tcb: Tcb): void {
+/** What is in order now; up to `fin` where a FIN is, behind which there is no text. */
+function takeReassembled(tcb: Tcb, fin?: Seq): void {
   let chunk = tcb.reassembly.take(tcb.rcvNxt);
   while (chunk !== null) {
+    if (fin !== undefined && gt(add(tcb.rcvNxt, chunk.length), fin)) {
+      chunk = chunk.subarray(0, Math.max(diff(fin, tcb.rcvNxt), 0));
+    }
+    if (chunk.length === 0) return;
     tcb.receiveQueue.pushOwned(chunk);
     tcb.rcvNxt = add(tcb.rcvNxt, chunk.length);
     tcb.bytesReceived += chunk.length;

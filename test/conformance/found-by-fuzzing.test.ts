@@ -134,6 +134,17 @@ describe('what unlikely conversations have brought to light', () => {
     p.expectState('CLOSE_WAIT');
   });
 
+  scripted('and whatever of it has arrived in one piece with what is beyond', {}, (p) => {
+    p.accept();
+    p.send('.', { seq: 3, data: 'xt beyond the end' });
+    p.send('F.', { seq: 1, data: 'text' });
+    p.run(100);
+    expect(p.user.received.toString()).toBe('text');
+    expect(p.user.connection.ended).toBe(true);
+    expect(p.inbox.at(-1)?.rawAck).toBe(p.iss + 6);
+    p.expectState('CLOSE_WAIT');
+  });
+
   scripted('an echo reply of nothing but zeros has a checksum', {}, (p) => {
     const echo = new Uint8Array([8, 0, 0xf7, 0xff, 0, 0, 0, 0]);
     p.sendRaw(writeIcmpPacket(0x0a000001, 0x0a000002, echo));
