@@ -1,6 +1,8 @@
 import type { CountersSnapshot } from '../../../src/base/counters.js';
 import type { State } from '../../../src/tcp/state.js';
 import type {
+  CookieOutcome,
+  ListenQueue,
   RetransmitCause,
   TimerAction,
   TimerName,
@@ -87,8 +89,12 @@ export class Coverage implements Trace {
     this.note(10, connection.state, answered ? 1 : 0, why);
   }
 
-  listenerOverflow(): void {
-    this.note(11, 0, 0, '');
+  listenerOverflow(_segment: Segment, queue: ListenQueue): void {
+    this.note(11, 0, 0, queue);
+  }
+
+  synCookie(_segment: Segment, outcome: CookieOutcome): void {
+    this.note(14, 0, 0, outcome);
   }
 
   /** Counters that are not 0 at the end of a case. */
@@ -116,6 +122,7 @@ const KINDS = [
   'overflow',
   'counter',
   'drop',
+  'cookie',
 ];
 
 function stateOf(connection: Traced | null): number {
