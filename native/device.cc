@@ -63,6 +63,7 @@ Napi::Function Device::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Device::Start>("start"),
                          InstanceMethod<&Device::SetArena>("setArena"),
+                         InstanceMethod<&Device::SetBusyPoll>("setBusyPoll"),
                          InstanceMethod<&Device::Write>("write"),
                          InstanceMethod<&Device::PollWritable>("pollWritable"),
                          InstanceMethod<&Device::RefHandle>("ref"),
@@ -163,12 +164,15 @@ void Device::StartHandles() {
   int status = uv_poll_init(loop, &handles->poll, fd_.get());
   if (status != 0) throw SystemError(Env(), "uv_poll_init", -status);
   uv_timer_init(loop, &handles->timer);
+  uv_idle_init(loop, &handles->idle);
   handles->device = this;
-  handles->open = 2;
+  handles->open = 3;
   handles->poll.data = handles.get();
   handles->timer.data = handles.get();
+  handles->idle.data = handles.get();
   uv_unref(reinterpret_cast<uv_handle_t*>(&handles->poll));
   uv_unref(reinterpret_cast<uv_handle_t*>(&handles->timer));
+  uv_unref(reinterpret_cast<uv_handle_t*>(&handles->idle));
   handles_ = handles.release();
   napi_add_async_cleanup_hook(env, OnCleanup, handles_, &handles_->cleanup);
 }
@@ -241,6 +245,12 @@ void Device::OnPoll(uv_poll_t* handle, int status, int events) {
   }
 }
 
+// As long as this handle is active, the loop looks at its descriptors without sleeping.
+void Device::OnIdle(uv_idle_t* handle) {
+  Device* device = static_cast<Handles*>(handle->data)->device;
+  if (device == nullptr || device->busy_poll_.GivesUp(uv_hrtime())) uv_idle_stop(handle);
+}
+
 void Device::OnTimer(uv_timer_t* handle) {
   Device* device = static_cast<Handles*>(handle->data)->device;
   if (device == nullptr) return;
@@ -279,9 +289,16 @@ void Device::ReadPackets() {
   }
   if (count == 0 && error == 0) return;
   if (error != 0) EndReading();
+  busy_poll_.Arrived(uv_hrtime(), count);
   napi_value arguments[] = {Napi::Number::New(env, static_cast<double>(count)),
                             Napi::Number::New(env, error)};
   Call(on_packets_, 2, arguments);
+  if (handles_ == nullptr) return;
+  if (busy_poll_.Answered(uv_hrtime())) {
+    uv_idle_start(&handles_->idle, OnIdle);
+  } else {
+    uv_idle_stop(&handles_->idle);
+  }
 }
 
 // After an error nothing would change, and libuv would report it again and again.
@@ -380,6 +397,13 @@ int Device::WritePacket(const int32_t* piece, int pieces) {
   return n < 0 ? errno : 0;
 }
 
+Napi::Value Device::SetBusyPoll(const Napi::CallbackInfo& info) {
+  constexpr int64_t kMost = 1'000'000;
+  auto limit = static_cast<uint64_t>(IntegerArgument(info, 0, "microseconds", 0, kMost));
+  busy_poll_.SetLimit(limit * 1000);
+  return info.Env().Undefined();
+}
+
 Napi::Value Device::PollWritable(const Napi::CallbackInfo& info) {
   if (handles_ == nullptr) return info.Env().Undefined();
   int delay = IntArgument(info, 0, "delay", 0);
@@ -432,6 +456,7 @@ void Device::Shutdown() {
   };
   uv_close(reinterpret_cast<uv_handle_t*>(&handles->poll), closed);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles->timer), closed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&handles->idle), closed);
   Disown(fd_.get());
   fd_.Reset(-1);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "busy-poll.h"
 #include "fd.h"
 
 namespace tuntcp {
@@ -19,6 +20,7 @@ class Device;
 struct Handles {
   uv_poll_t poll;
   uv_timer_t timer;
+  uv_idle_t idle;
   Device* device;
   int open;
   napi_async_cleanup_hook_handle cleanup;
@@ -31,6 +33,7 @@ struct Handles {
 //   start(bytes, from, offset, length, onPackets(count, errno), onWritable())
 //   setArena(bytes, from)
 //   write(buffers, pieces, pieceEnd, first, count) -> packets written, or -errno of the first
+//   setBusyPoll(microseconds)  goes on looking for packets so long where they come one by one; 0: never
 //   pollWritable(delay)  calls onWritable once, when the fd is writable and after `delay` ms
 //   ref(), unref(), close()
 //   name, fd, vnet, offload, persistent, foreign
@@ -49,6 +52,7 @@ class Device : public Napi::ObjectWrap<Device> {
 
   Napi::Value Start(const Napi::CallbackInfo& info);
   Napi::Value SetArena(const Napi::CallbackInfo& info);
+  Napi::Value SetBusyPoll(const Napi::CallbackInfo& info);
   Napi::Value Write(const Napi::CallbackInfo& info);
   Napi::Value PollWritable(const Napi::CallbackInfo& info);
   Napi::Value RefHandle(const Napi::CallbackInfo& info);
@@ -56,6 +60,7 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value CloseHandle(const Napi::CallbackInfo& info);
 
   static void OnPoll(uv_poll_t* handle, int status, int events);
+  static void OnIdle(uv_idle_t* handle);
   static void OnTimer(uv_timer_t* handle);
   static void OnCleanup(napi_async_cleanup_hook_handle hook, void* data);
 
@@ -78,6 +83,7 @@ class Device : public Napi::ObjectWrap<Device> {
   bool reading_ = false;
   bool ended_ = false;
   bool awaiting_writable_ = false;
+  BusyPoll busy_poll_;
 
   Handles* handles_ = nullptr;
   std::unique_ptr<Napi::AsyncContext> context_;

@@ -70,6 +70,8 @@ export interface NativeDevice {
   ): void;
   /** Reads into `bytes` from `from` on, from the next wake-up. */
   setArena(bytes: Uint8Array, from: number): void;
+  /** Where packets come one by one, goes on looking for the next that long before it sleeps; 0: never. */
+  setBusyPoll(microseconds: number): void;
   /** Writes packets of a `TxBatch`; returns how many, or the -errno of the first. */
   write(
     buffers: readonly Uint8Array[],

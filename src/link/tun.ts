@@ -1,4 +1,4 @@
-import { constants } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { RX_CHECKSUM_VOUCHED, RxBatch, type TxBatch } from '../base/batch.js';
 import { VIRTIO_HEADER_BYTES, virtioSegmentSize, virtioVouched } from '../wire/virtio.js';
 import { described, deviceError, EBADFD } from './device-error.js';
@@ -15,6 +15,8 @@ const ARENA_BYTES = 1024 * 1024;
 /** With less than this left behind pinned bytes, a wake-up would read too little: a new arena. */
 const ARENA_REST_BYTES = 384 * 1024;
 const NEW_DEVICE_MTU = 1500;
+/** µs. About what a client on another core takes to see an answer and to send the next request. */
+const BUSY_POLL = 50;
 /** Pause in ms after the kernel had no memory for a packet. */
 const NO_BUFFERS_DELAY = 2;
 
@@ -62,6 +64,7 @@ export function openTun(options: TunOptions = {}): TunLink {
   // A device of our own goes away with its descriptor, and all that was set up with it.
   const fresh = options.fd === undefined && !device.persistent;
   try {
+    device.setBusyPoll(options.busyPoll ?? (availableParallelism() > 1 ? BUSY_POLL : 0));
     if (device.foreign) return foreignLink(device, options);
     side.configure(options, fresh);
     const { mtu } = described(device.name, () => native.interfaceInfo(device.name));
