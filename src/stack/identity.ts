@@ -3,7 +3,7 @@ import { SipHash } from '../base/siphash.js';
 import type { FourTuple } from './connection-table.js';
 
 /** Ephemeral ports of RFC 6056, both included. Linux's range, so that tools know it. */
-const EPHEMERAL_FIRST = 32_768;
+export const EPHEMERAL_FIRST = 32_768;
 const EPHEMERAL_LAST = 60_999;
 const EPHEMERAL_COUNT = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
 /** Counters of the double hash; a power of two (RFC 6056 §3.3.4). */

@@ -26,6 +26,7 @@ import { ACK, RST, Segment, SYN } from '../wire/segment.js';
 import { TCP_HEADER_BYTES, TCP_MAX_OPTION_BYTES } from '../wire/tcp.js';
 import { type ConnectionHandler, SILENT_HANDLER } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
+import type { Handover } from './handover.js';
 import { type Clock, HostConnection } from './host-connection.js';
 import type { QuotedInput } from './icmp-service.js';
 import type { Identity } from './identity.js';
@@ -45,6 +46,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   readonly rateSample = new RateSample();
   readonly listeners = new Listeners();
   trace: Trace | null = null;
+  /** For one of several shards. */
+  handover: Handover | null = null;
   readonly #table: ConnectionTable<Tcb | TimeWait>;
   readonly #pathMtus = new PathMtuCache();
   readonly #timeWaits = new TimeWaitList();
@@ -135,7 +138,10 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       segment.srcAddr,
       segment.srcPort,
     );
-    const { trace } = this;
+    const { trace, handover } = this;
+    if (entry === null && handover !== null && handover.isElsewhere(segment, by)) {
+      return Drop.ELSEWHERE;
+    }
     if (trace !== null) trace.received(segment, entry, now);
     const drop = this.#arrives(entry, segment, by, now);
     if (trace !== null && drop !== Drop.NONE) trace.dropped(segment, entry, drop, now);
@@ -218,6 +224,15 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     const tcb = this.#findQuoted(quoted);
     const mss = mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
     return tcb !== null && pathMtuShrank(tcb, quoted, mss, now);
+  }
+
+  isErrorElsewhere(quoted: Segment, by: Interface): boolean {
+    const { handover } = this;
+    return (
+      handover !== null &&
+      this.#findQuoted(quoted) === null &&
+      handover.isErrorElsewhere(quoted, by)
+    );
   }
 
   #findQuoted(quoted: Segment): Tcb | null {
