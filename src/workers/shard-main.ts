@@ -1,0 +1,94 @@
+/** The beginning of a thread that is a shard: brings up its stack, then loads the program. */
+
+import { syncBuiltinESMExports } from 'node:module';
+import threads, { type MessagePort } from 'node:worker_threads';
+import { openTun } from '../link/tun.js';
+import { giveHost } from '../net/default-host.js';
+import { Stack } from '../net/stack.js';
+import type { Host } from '../stack/host.js';
+import { socketList } from '../stack/socket-list.js';
+import { Board } from './board.js';
+import type { Boot, Order, Report, ShardAnswers } from './boot.js';
+import { setShard } from './current.js';
+import { ShardBus } from './shard-bus.js';
+
+const { boot, data } = threads.workerData as { boot: Boot; data: unknown };
+// The program's own.
+(threads as { workerData: unknown }).workerData = data;
+syncBuiltinESMExports();
+begin(boot);
+
+function begin({ control, module, ...boot }: Boot): void {
+  const board = new Board(boot.board, boot.count);
+  const bus = new ShardBus(boot.index, boot.count, boot.secret, board);
+  for (const { index, port } of boot.peers) bus.addPeer(index, port);
+  const stack = stackOf(boot, bus);
+  giveHost(stack.host);
+  setShard({ index: boot.index, count: boot.count, stack });
+  control.on('message', (order: Order) => {
+    switch (order.kind) {
+      case 'peer':
+        bus.addPeer(order.index, order.port);
+        break;
+      case 'start':
+        load(module, control);
+        break;
+      case 'ask':
+        tell(control, {
+          kind: 'answer',
+          id: order.id,
+          answer: ANSWERS[order.question](stack.host, order.limit),
+        });
+    }
+  });
+  tell(control, { kind: 'attached' });
+}
+
+function stackOf(boot: Omit<Boot, 'control' | 'module'>, shard: ShardBus): Stack {
+  const { address, acceptAny, tcp } = boot;
+  const link = openTun({ ...boot.device, queue: true, up: false });
+  try {
+    return new Stack({
+      link,
+      address,
+      shard,
+      ...(acceptAny === undefined ? {} : { acceptAny }),
+      ...(tcp === undefined ? {} : { tcp }),
+    });
+  } catch (error) {
+    link.close();
+    throw error;
+  }
+}
+
+/** An error of the program ends the thread, as one of a process' main module does. */
+function load(module: string, control: MessagePort): void {
+  import(module).then(
+    () => {
+      tell(control, { kind: 'ready' });
+      // The program alone decides how long the thread lives.
+      control.unref();
+    },
+    (error) => {
+      process.nextTick(() => {
+        throw error;
+      });
+    },
+  );
+}
+
+const ANSWERS: {
+  [K in keyof ShardAnswers]: (host: Host, limit: number) => ShardAnswers[K];
+} = {
+  counters: (host) => host.counters.snapshot(),
+  sockets: socketList,
+  metrics: (host) => host.metrics(),
+  close(host) {
+    host.close();
+    return null;
+  },
+};
+
+function tell(control: MessagePort, report: Report): void {
+  control.postMessage(report);
+}
