@@ -60,7 +60,9 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
   if (fd >= 0) {
     Adopt(fd);
   } else {
-    Open(name, offload, static_cast<Queues>(info[3].As<Napi::Number>().Int32Value()));
+    Queues queues = Queues::kOne;
+    if (info[3].IsNumber()) queues = static_cast<Queues>(info[3].As<Napi::Number>().Int32Value());
+    Open(name, offload, queues);
   }
   SetOffload(offload);
   foreign_ = IsForeign(fd_.get());

@@ -29,7 +29,7 @@ enum class Queues { kOne = 0, kShare = 1, kNone = 2 };
 
 // A TUN device on the libuv loop of the environment that made it. JavaScript sees:
 //
-//   new Device(name, fd, offload, queues)
+//   new Device(name, fd, offload, queues = 0)
 //     name: '' lets the kernel pick; fd: -1, or an open TUN descriptor that the device takes over;
 //     queues: what Queues says.
 //   start(bytes, from, offset, length, onPackets(count, errno), onWritable())

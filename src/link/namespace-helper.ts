@@ -6,7 +6,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { described } from './device-error.js';
 import { HostSide, setLoopbackUp } from './host-side.js';
-import { addon, Queues } from './native.js';
+import { addon } from './native.js';
 import type { TunOptions } from './tun-options.js';
 
 const CONTROL = 3;
@@ -35,10 +35,7 @@ function run(task: HelperTask): void {
   native.dieWithParent(task.parent);
   setLoopbackUp();
   const { name = '', offload = true } = task.device;
-  const device = described(
-    name || 'a new device',
-    () => new native.Device(name, -1, offload, Queues.ONE),
-  );
+  const device = described(name || 'a new device', () => new native.Device(name, -1, offload));
   new HostSide(device.name).configure(task.device, true);
   native.sendFd(SOCKET, device.fd);
   tell({ ready: true, mtu: native.interfaceInfo(device.name).mtu });

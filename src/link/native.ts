@@ -9,13 +9,13 @@ import { fileURLToPath } from 'node:url';
 export interface Addon {
   /**
    * Opens a TUN device: `name` '' lets the kernel pick one; `fd` is -1, or an open TUN descriptor
-   * that the device takes over. `queues` is one of {@link Queues}.
+   * that the device takes over. `queues`: default {@link Queues.ONE}.
    */
   readonly Device: new (
     name: string,
     fd: number,
     offload: boolean,
-    queues: Queues,
+    queues?: Queues,
   ) => NativeDevice;
 
   interfaceInfo(name: string): InterfaceInfo;

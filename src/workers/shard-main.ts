@@ -24,6 +24,8 @@ function begin({ control, module, ...boot }: Boot): void {
   for (const { index, port } of boot.peers) bus.addPeer(index, port);
   const stack = stackOf(boot, bus);
   giveHost(stack.host);
+  // Peers hear of the end, unless the thread is terminated.
+  process.on('exit', () => stack.host.leave());
   setShard({ index: boot.index, count: boot.count, stack });
   control.on('message', (order: Order) => {
     switch (order.kind) {
