@@ -33,8 +33,10 @@ export type Order =
 /** What a thread tells. */
 export type Report =
   | { kind: 'attached' }
-  /** The module has been loaded. */
+  /** The module has been loaded, and its `start` has done its part. */
   | { kind: 'ready' }
+  /** The device is gone. */
+  | { kind: 'lost'; error: Error }
   | { kind: 'answer'; id: number; answer: ShardAnswers[keyof ShardAnswers] };
 
 /** What a shard can be asked. */

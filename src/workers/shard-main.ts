@@ -3,13 +3,14 @@
 import { syncBuiltinESMExports } from 'node:module';
 import threads, { type MessagePort } from 'node:worker_threads';
 import { openTun } from '../link/tun.js';
+import { WatchedLink } from '../link/watched-link.js';
 import { giveHost } from '../net/default-host.js';
 import { Stack } from '../net/stack.js';
 import type { Host } from '../stack/host.js';
 import { socketList } from '../stack/socket-list.js';
 import { Board } from './board.js';
 import type { Boot, Order, Report, ShardAnswers } from './boot.js';
-import { setShard } from './current.js';
+import { type CurrentShard, setShard } from './current.js';
 import { ShardBus } from './shard-bus.js';
 
 const { boot, data } = threads.workerData as { boot: Boot; data: unknown };
@@ -22,18 +23,19 @@ function begin({ control, module, ...boot }: Boot): void {
   const board = new Board(boot.board, boot.count);
   const bus = new ShardBus(boot.index, boot.count, boot.secret, board);
   for (const { index, port } of boot.peers) bus.addPeer(index, port);
-  const stack = stackOf(boot, bus);
+  const stack = stackOf(boot, bus, (error) => tell(control, { kind: 'lost', error }));
+  const current: CurrentShard = { index: boot.index, count: boot.count, stack };
   giveHost(stack.host);
+  setShard(current);
   // Peers hear of the end, unless the thread is terminated.
   process.on('exit', () => stack.host.leave());
-  setShard({ index: boot.index, count: boot.count, stack });
   control.on('message', (order: Order) => {
     switch (order.kind) {
       case 'peer':
         bus.addPeer(order.index, order.port);
         break;
       case 'start':
-        load(module, control);
+        load(module, current, control);
         break;
       case 'ask':
         tell(control, {
@@ -46,9 +48,14 @@ function begin({ control, module, ...boot }: Boot): void {
   tell(control, { kind: 'attached' });
 }
 
-function stackOf(boot: Omit<Boot, 'control' | 'module'>, shard: ShardBus): Stack {
+function stackOf(
+  boot: Omit<Boot, 'control' | 'module'>,
+  shard: ShardBus,
+  lose: (error: Error) => void,
+): Stack {
   const { address, acceptAny, tcp } = boot;
-  const link = openTun({ ...boot.device, queue: true, up: false });
+  const link = new WatchedLink(openTun({ ...boot.device, queue: true, up: false }));
+  link.lost.catch(lose);
   try {
     return new Stack({
       link,
@@ -64,8 +71,8 @@ function stackOf(boot: Omit<Boot, 'control' | 'module'>, shard: ShardBus): Stack
 }
 
 /** An error of the program ends the thread, as one of a process' main module does. */
-function load(module: string, control: MessagePort): void {
-  import(module).then(
+function load(module: string, current: CurrentShard, control: MessagePort): void {
+  begun(module, current).then(
     () => {
       tell(control, { kind: 'ready' });
       // The program alone decides how long the thread lives.
@@ -77,6 +84,11 @@ function load(module: string, control: MessagePort): void {
       });
     },
   );
+}
+
+async function begun(module: string, current: CurrentShard): Promise<void> {
+  const { start } = (await import(module)) as { start?: unknown };
+  if (typeof start === 'function') await start(current);
 }
 
 const ANSWERS: {

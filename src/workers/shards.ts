@@ -24,6 +24,8 @@ export interface ShardsOptions extends Omit<TunOptions, 'fd' | 'queue' | 'up'> {
   /** As in `HostOptions`. */
   acceptAny?: boolean;
   tcp?: Partial<TcpConfig>;
+  /** Called with each thread when it is made, before it says anything; also by {@link Shards.restart}. */
+  onWorker?: (worker: Worker, index: number) => void;
   /** What each `Worker` gets besides: `workerData`, `env`, `execArgv`, `resourceLimits`... */
   worker?: WorkerOptions;
 }
@@ -44,6 +46,8 @@ export type ShardSocketInfo = SocketInfo & {
 export interface ShardsEvents {
   /** The thread of a shard has ended, and its connections with it. */
   exit: [index: number, code: number];
+  /** Somebody has deleted the device. */
+  lost: [error: Error];
 }
 
 /**
@@ -51,7 +55,8 @@ export interface ShardsEvents {
  * one device. There `tuntcp/net` is on that stack: a server that listens in every thread is one server,
  * whose connections are spread over the threads by a hash of their addresses and ports.
  *
- * Settles when every thread has loaded the module. A thread that fails afterwards emits 'error' on its
+ * Settles when every thread has loaded the module. If it exports a function `start`, that is called with
+ * the {@link CurrentShard} and waited for. A thread that fails afterwards emits 'error' on its
  * `Worker`, which is an uncaught exception unless somebody listens, and 'exit' here.
  *
  * @throws TypeError or RangeError with `code` for options that make no sense, and as `openTun`
@@ -79,15 +84,18 @@ export class Shards extends EventEmitter<ShardsEvents> {
   readonly #members: (Member | null)[];
   readonly #boot: Omit<Boot, 'index' | 'control' | 'peers'>;
   readonly #options: WorkerOptions;
+  readonly #onWorker: (worker: Worker, index: number) => void;
   #questions = 0;
+  #lost = false;
   #closed: Promise<void> | null = null;
 
   /** @internal Use {@link startShards}. */
   constructor(module: string | URL, options: ShardsOptions) {
     super();
-    const { workers, address, acceptAny, tcp, worker, ...device } = options;
+    const { workers, address, acceptAny, tcp, onWorker, worker, ...device } = options;
     this.count = workersOf(workers);
     this.#options = worker ?? {};
+    this.#onWorker = onWorker ?? (() => {});
     this.#memory = Board.memory(this.count);
     this.#board = new Board(this.#memory, this.count);
     this.#members = new Array<Member | null>(this.count).fill(null);
@@ -205,9 +213,11 @@ export class Shards extends EventEmitter<ShardsEvents> {
     });
     const member: Member = { worker, control, waiting: new Map() };
     this.#members[index] = member;
+    this.#onWorker(worker, index);
     worker.once('exit', (code) => this.#ended(index, member, code));
     await report(member, 'attached');
     control.on('message', (message: Report) => {
+      if (message.kind === 'lost') this.#lose(message.error);
       if (message.kind !== 'answer') return;
       member.waiting.get(message.id)?.(message.answer);
       member.waiting.delete(message.id);
@@ -243,6 +253,13 @@ export class Shards extends EventEmitter<ShardsEvents> {
     member.control.close();
     for (const answer of member.waiting.values()) answer(undefined);
     this.emit('exit', index, code);
+  }
+
+  /** Each shard tells of it. */
+  #lose(error: Error): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.emit('lost', error);
   }
 
   #askEach<Q extends keyof ShardAnswers>(question: Q, limit = Infinity) {
