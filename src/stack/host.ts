@@ -96,7 +96,7 @@ export class Host implements Transport {
     this.config = tcpConfig(options.tcp);
     this.#interfaces = new Interfaces(options.acceptAny ?? false);
     const { shard } = options;
-    this.#identity = new Identity(shard?.secret ?? runtime.random(32));
+    this.#identity = new Identity(shard?.secret ?? runtime.random(32), shard?.clockOffset);
     this.#fragments = new Fragments(FRAGMENT_LIMITS, this.counters);
     const output = new IpOutput(this.counters, randomWords(runtime, 1)[0]!);
     this.#tcp = new TcpService(

@@ -14,6 +14,8 @@ export interface Shard {
   readonly count: number;
   /** 32 unpredictable bytes, the same for all: initial sequence numbers and ports come from them. */
   readonly secret: Uint8Array;
+  /** ms to add to this host's time, for one that all shards have in common. */
+  readonly clockOffset: number;
   /** The shards that take packets now. */
   readonly alive: number;
   /** The shards that listen on a port. */

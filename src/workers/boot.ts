@@ -16,6 +16,8 @@ export interface Boot {
   acceptAny: boolean | undefined;
   tcp: Partial<TcpConfig> | undefined;
   secret: Uint8Array;
+  /** ms since 1970 at 0 of the time that all shards have in common. */
+  epoch: number;
   board: SharedArrayBuffer;
   /** To the thread that has started all of them. */
   control: MessagePort;

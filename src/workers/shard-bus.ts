@@ -32,6 +32,7 @@ export class ShardBus implements Shard {
     readonly index: number,
     readonly count: number,
     readonly secret: Uint8Array,
+    readonly clockOffset: number,
     private readonly board: Board,
   ) {}
 

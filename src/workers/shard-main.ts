@@ -6,6 +6,7 @@ import { openTun } from '../link/tun.js';
 import { WatchedLink } from '../link/watched-link.js';
 import { giveHost } from '../net/default-host.js';
 import { Stack } from '../net/stack.js';
+import { systemEpoch } from '../runtime/system.js';
 import type { Host } from '../stack/host.js';
 import { socketList } from '../stack/socket-list.js';
 import { Board } from './board.js';
@@ -21,7 +22,8 @@ begin(boot);
 
 function begin({ control, module, ...boot }: Boot): void {
   const board = new Board(boot.board, boot.count);
-  const bus = new ShardBus(boot.index, boot.count, boot.secret, board);
+  const offset = systemEpoch() - boot.epoch;
+  const bus = new ShardBus(boot.index, boot.count, boot.secret, offset, board);
   for (const { index, port } of boot.peers) bus.addPeer(index, port);
   const stack = stackOf(boot, bus, (error) => tell(control, { kind: 'lost', error }));
   const current: CurrentShard = { index: boot.index, count: boot.count, stack };

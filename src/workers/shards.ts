@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads';
 import type { CountersSnapshot } from '../base/counters.js';
 import { openTunDevice, type TunDevice, type TunOptions } from '../link/tun.js';
-import { systemRuntime } from '../runtime/system.js';
+import { systemEpoch, systemRuntime } from '../runtime/system.js';
 import type { SocketInfo } from '../stack/connection.js';
 import { MAX_SHARDS } from '../stack/shard.js';
 import type { TcpConfig } from '../tcp/config.js';
@@ -114,6 +114,7 @@ export class Shards extends EventEmitter<ShardsEvents> {
       acceptAny,
       tcp,
       secret: systemRuntime().random(32),
+      epoch: systemEpoch(),
       board: this.#memory,
     };
   }

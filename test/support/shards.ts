@@ -82,7 +82,7 @@ export class ShardScene {
     this.board = new Board(Board.memory(count), count);
     const secret = runtime.random(32);
     const buses = Array.from({ length: count }, (_, i) => {
-      return new ShardBus(i, count, secret, this.board);
+      return new ShardBus(i, count, secret, 0, this.board);
     });
     for (let i = 0; i < count; i++) {
       for (let j = i + 1; j < count; j++) {

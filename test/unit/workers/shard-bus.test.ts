@@ -14,8 +14,8 @@ interface Received {
 /** Two shards; what the first passes is delivered when the test says so. */
 function scene() {
   const board = new Board(Board.memory(2), 2);
-  const from = new ShardBus(0, 2, new Uint8Array(32), board);
-  const to = new ShardBus(1, 2, new Uint8Array(32), board);
+  const from = new ShardBus(0, 2, new Uint8Array(32), 0, board);
+  const to = new ShardBus(1, 2, new Uint8Array(32), 0, board);
   const posted: Parcel[] = [];
   let listener: (parcel: Parcel) => void = () => {};
   const port = { unref() {}, close() {} };
