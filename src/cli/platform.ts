@@ -4,7 +4,9 @@ import type { Link } from '../link/link.js';
 import type { NetModule, ServiceSocket } from '../services/module.js';
 import type { SocketList } from '../stack/socket-list.js';
 import type { Trace } from '../tcp/trace.js';
+import type { Streams } from './control/protocol.js';
 import type { StackView } from './control/questions.js';
+import type { StreamSource } from './control/stream.js';
 import type { Facts } from './facts.js';
 import type { ShardServices } from './serve-shard.js';
 
@@ -56,6 +58,8 @@ export interface ShardedServices {
   /** Of each thread not more than the limit. */
   sockets(limit: number): Promise<SocketList>;
   metrics(): Promise<string>;
+  /** What can be watched, with what happens in all threads in it. */
+  readonly streams: { [K in keyof Streams]: (options: unknown) => StreamSource };
   /** Ends all connections with FIN, waits for them for a while, and gives the device back. */
   close(): Promise<void>;
   /** Gives the device back, whatever is open. */

@@ -41,8 +41,7 @@ export async function serveOnWorkers(
         identity: () => identity,
         counters: () => shards.counters(),
         sockets: () => shards.sockets(Math.ceil(MAX_SOCKETS / workers)),
-        capture: () => refuse('captures'),
-        trace: () => refuse('traces'),
+        ...shards.streams,
       }),
     });
     announce(output, json, shards.device, settings, shards.ports);
@@ -59,10 +58,4 @@ export async function serveOnWorkers(
   } finally {
     shards.abandon();
   }
-}
-
-function refuse(what: string): never {
-  throw new Error(
-    `nobody ${what} a stack on several threads: start tuntcp serve without --workers`,
-  );
 }

@@ -44,8 +44,8 @@ ${PCAP_HELP}
 
 http: / shows you your own connection, /bytes/N is N bytes (byte i is i mod 251), and a POST to /sum
 is answered with length and SHA-256. Meanwhile tuntcp ss, stat, top, capture and trace show what
-goes on in it; with more than one thread there is no --ladder, --pcap, capture and trace, and iperf3
-has one of them. Ctrl-C closes all connections with FIN and removes the device; a second one does
+goes on in it; with more than one thread there is no --ladder and no --pcap, and iperf3 has one of
+them. Ctrl-C closes all connections with FIN and removes the device; a second one does
 not wait. Exit status: 0 stopped, 1 failed, 2 wrong usage, 130 second Ctrl-C.
 `;
 

@@ -4,6 +4,8 @@ import { type Shards, startShards } from '../workers/module.js';
 import type { ShardedServices, ShardsSettings } from './platform.js';
 import { END, type ShardNews, type ShardServices } from './serve-shard.js';
 
+import { mergedStreams } from './serve-streams.js';
+
 /** Starts the services in several threads. */
 export async function startShardedServices(settings: ShardsSettings): Promise<ShardedServices> {
   const { workers, address, services, onLine, ...device } = settings;
@@ -41,6 +43,7 @@ export async function startShardedServices(settings: ShardsSettings): Promise<Sh
     counters: () => shards.counters(),
     sockets: (limit) => shards.sockets(limit),
     metrics: () => shards.metrics(),
+    streams: mergedStreams(shards.device, () => shards.workers),
     close: () => endAll(shards),
     abandon: () => void shards.close(),
   };

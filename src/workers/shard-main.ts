@@ -2,12 +2,15 @@
 
 import { syncBuiltinESMExports } from 'node:module';
 import threads, { type MessagePort } from 'node:worker_threads';
+import { captureLink } from '../link/capture.js';
+import type { Link } from '../link/link.js';
 import { openTun } from '../link/tun.js';
 import { WatchedLink } from '../link/watched-link.js';
 import { giveHost } from '../net/default-host.js';
 import { Stack } from '../net/stack.js';
 import { systemEpoch } from '../runtime/system.js';
 import type { Host } from '../stack/host.js';
+import type { Shard } from '../stack/shard.js';
 import { socketList } from '../stack/socket-list.js';
 import { Board } from './board.js';
 import type { Boot, Order, Report, ShardAnswers } from './boot.js';
@@ -21,12 +24,16 @@ syncBuiltinESMExports();
 begin(boot);
 
 function begin({ control, module, ...boot }: Boot): void {
-  const board = new Board(boot.board, boot.count);
-  const offset = systemEpoch() - boot.epoch;
-  const bus = new ShardBus(boot.index, boot.count, boot.secret, offset, board);
-  for (const { index, port } of boot.peers) bus.addPeer(index, port);
-  const stack = stackOf(boot, bus, (error) => tell(control, { kind: 'lost', error }));
-  const current: CurrentShard = { index: boot.index, count: boot.count, stack };
+  const { index, count } = boot;
+  const clockOffset = systemEpoch() - boot.epoch;
+  const board = new Board(boot.board, count);
+  const bus = new ShardBus(index, count, boot.secret, clockOffset, board);
+  for (const peer of boot.peers) bus.addPeer(peer.index, peer.port);
+  const device = new WatchedLink(openTun({ ...boot.device, queue: true, up: false }));
+  device.lost.catch((error) => tell(control, { kind: 'lost', error }));
+  const link = captureLink(device, null);
+  const stack = stackOf(boot, link, bus);
+  const current: CurrentShard = { index, count, stack, link, clockOffset };
   giveHost(stack.host);
   setShard(current);
   // Peers hear of the end, unless the thread is terminated.
@@ -50,14 +57,8 @@ function begin({ control, module, ...boot }: Boot): void {
   tell(control, { kind: 'attached' });
 }
 
-function stackOf(
-  boot: Omit<Boot, 'control' | 'module'>,
-  shard: ShardBus,
-  lose: (error: Error) => void,
-): Stack {
+function stackOf(boot: Omit<Boot, 'control' | 'module'>, link: Link, shard: Shard) {
   const { address, acceptAny, tcp } = boot;
-  const link = new WatchedLink(openTun({ ...boot.device, queue: true, up: false }));
-  link.lost.catch(lose);
   try {
     return new Stack({
       link,

@@ -34,11 +34,27 @@ describe('tuntcp serve --workers', () => {
         expect(metrics.text).toContain('\ntuntcp_tcp_passive_opens_total 12\n');
         const { text: top } = await namespace.tuntcp(['top', '--interval', '0.1']).end();
         expect(top).toContain('11 LISTEN');
-        const trace = await namespace.tuntcp(['trace']).end();
-        expect(trace).toMatchObject({ code: 1, stderr: expect.stringContaining('--workers') });
       },
       ['--metrics', '9100'],
     );
+  });
+
+  it('is captured and traced as one', async () => {
+    await withWorkers(async (namespace) => {
+      const capture = namespace.tuntcp(['capture', '-c', '60']);
+      const trace = namespace.tuntcp(['trace', '--json', '-c', '60']);
+      await Promise.all([capture.says(/tun0/), trace.says(/tun0/)]);
+      for (let i = 0; i < 12; i++) await namespace.exec('nc', ['-d', SERVER, '13']);
+      const packets = (await capture.end()).text.trim().split('\n');
+      expect(packets).toHaveLength(60);
+      const events = (await trace.end()).text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      expect(events).toHaveLength(60);
+      const ids = new Set(events.map(({ connection }) => connection.id % 2));
+      expect(ids.size).toBe(2);
+    });
   });
 
   it('has all connections of a test of iperf3 on one thread', async () => {
