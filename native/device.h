@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "arguments.h"
 #include "fd.h"
 
 namespace tuntcp {
@@ -63,9 +64,11 @@ class Device : public Napi::ObjectWrap<Device> {
   static void OnTimer(uv_timer_t* handle);
   static void OnCleanup(napi_async_cleanup_hook_handle hook, void* data);
 
-  void HoldArena(const Napi::CallbackInfo& info, size_t bytes, size_t from);
+  void HoldArena(const Napi::CallbackInfo& info);
+  void CollectBuffers(const Napi::CallbackInfo& info);
   void Poll();
   void ReadPackets();
+  void EndReading();
   void Writable();
   void Call(const Napi::FunctionReference& callback, size_t count, const napi_value* arguments);
   int WritePacket(const int32_t* piece, int pieces);
@@ -80,6 +83,7 @@ class Device : public Napi::ObjectWrap<Device> {
   // Others have the device open too, and its settings are not ours alone.
   bool shared_ = false;
   bool reading_ = false;
+  bool ended_ = false;
   bool awaiting_writable_ = false;
 
   Handles* handles_ = nullptr;
@@ -87,22 +91,14 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::FunctionReference on_packets_;
   Napi::FunctionReference on_writable_;
 
-  // The arena and the two arrays belong to JavaScript; the references keep the pointers good.
-  Napi::Reference<Napi::Uint8Array> arena_;
-  Napi::Reference<Napi::Int32Array> offset_array_;
-  Napi::Reference<Napi::Int32Array> length_array_;
-  uint8_t* bytes_ = nullptr;
-  size_t byte_length_ = 0;
+  // The arena and the two arrays belong to JavaScript, which may take their memory away.
+  Napi::ObjectReference arena_;
+  Napi::ObjectReference offset_array_;
+  Napi::ObjectReference length_array_;
   size_t from_ = 0;
-  int32_t* offset_ = nullptr;
-  int32_t* length_ = nullptr;
-  size_t capacity_ = 0;
 
-  struct Buffer {
-    uint8_t* data;
-    size_t length;
-  };
-  std::vector<Buffer> buffers_;
+  std::vector<napi_value> elements_;
+  std::vector<View> buffers_;
   std::vector<iovec> iovecs_;
 };
 

@@ -6,6 +6,8 @@ export class Counters {
   ipInDelivers = 0;
   /** IPv4 packets handed to a link. */
   ipOutRequests = 0;
+  /** IPv4 packets that a link could not get rid of: it was full, down or closed. */
+  ipOutDiscards = 0;
   // -0 is a double: a field that began as an integer would change the shape of the object.
   /** Bytes of IPv4 packets that arrived, headers included; a merged packet counts as it arrived. */
   ipInOctets = -0;

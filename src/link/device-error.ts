@@ -69,6 +69,8 @@ function advice(code: string, syscall: string, device: string): string {
     case 'EBADF':
     case 'EPROTOTYPE':
       return WRONG_DESCRIPTOR;
+    case 'ENOMEM':
+      return 'this process has no memory left: give it more, or let it keep fewer connections and bytes';
     case 'ENFILE':
     case 'EMFILE':
       return 'raise the limit with `ulimit -n`';

@@ -28,7 +28,7 @@ export interface TunCounters {
   packetsOut: number;
   /** Packets that had to wait in the link because the device took no more. */
   queued: number;
-  /** Lost: the queue of waiting packets was full. */
+  /** Lost: the queue of waiting packets was full, or there was no memory for it. */
   queueFull: number;
   /** Lost: the kernel refused the packet (EINVAL). */
   refused: number;
@@ -172,6 +172,11 @@ export class TunLink implements Link {
     return this.#queue.count > 0;
   }
 
+  get discarded(): number {
+    const { queueFull, refused, down, badBuffer, failed, closed } = this.counters;
+    return queueFull + refused + down + badBuffer + failed + closed;
+  }
+
   open(receiver: LinkReceiver): void {
     if (this.#receiver !== undefined) throw new Error(`${this.name} is open already`);
     if (this.#closed) throw new Error(`${this.name} is closed`);
@@ -279,7 +284,13 @@ export class TunLink implements Link {
       batch.pinned = false;
       this.#device.setArena(batch.bytes, end);
     } else {
-      batch.replaceArena(Buffer.allocUnsafeSlow(ARENA_BYTES));
+      const arena = newArena();
+      // Without one, reading on would overwrite what others keep.
+      if (arena === null) {
+        this.#close(deviceError(-ENOMEM, 'read', this.name));
+        return;
+      }
+      batch.replaceArena(arena);
       this.#device.setArena(batch.bytes, 0);
     }
   }
@@ -327,6 +338,18 @@ export class TunLink implements Link {
     this.counters.failed++;
     if (isGone(error)) this.#close(deviceError(error, 'write', this.name));
   }
+}
+
+/** A smaller one when memory is short; null when there is none at all. */
+function newArena(): Uint8Array | null {
+  for (const bytes of [ARENA_BYTES, ARENA_REST_BYTES]) {
+    try {
+      return Buffer.allocUnsafeSlow(bytes);
+    } catch {
+      // What was allocated last may be given back soon.
+    }
+  }
+  return null;
 }
 
 /** The device is full or the kernel out of memory: the packet can be written later. */

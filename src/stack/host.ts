@@ -27,6 +27,7 @@ import { IpInput } from './ip-input.js';
 import { IpOutput } from './ip-output.js';
 import { type Accept, HostListener } from './listener.js';
 import { formatMetrics } from './metrics.js';
+import { PacketIds } from './packet-ids.js';
 import { randomWords } from './random-words.js';
 import type { Shard } from './shard.js';
 import { connectionInfo, listenerInfo, timeWaitInfo } from './socket-info.js';
@@ -60,7 +61,13 @@ export interface HostOptions {
 
 /** Bounds of IPv4 reassembly: bytes, datagrams, and ms (RFC 791 §3.2 has 15 s, Linux 30 s). */
 const FRAGMENT_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDatagrams: 256, timeout: 30_000 };
+/** What {@link Identity.key} gives keys for. */
+const PACKET_IDS = 1;
+const ICMP_LIMIT = 2;
 const LOOPBACK_ADDRESS = { address: 0x7f000001, prefix: 8 };
+
+/** An alarm that is so much late (ms) tells that the process was stopped, and not only busy. */
+const STOPPED = 1_000;
 
 /** One host: links with addresses below, TCP connections above, and the loop that joins them. */
 export class Host implements Transport {
@@ -94,11 +101,13 @@ export class Host implements Transport {
     const { runtime } = options;
     this.runtime = runtime;
     this.config = tcpConfig(options.tcp);
-    this.#interfaces = new Interfaces(options.acceptAny ?? false);
     const { shard } = options;
+    this.#interfaces = new Interfaces(options.acceptAny ?? false, this.counters);
     this.#identity = new Identity(shard?.secret ?? runtime.random(32), shard?.clockOffset);
     this.#fragments = new Fragments(FRAGMENT_LIMITS, this.counters);
-    const output = new IpOutput(this.counters, randomWords(runtime, 1)[0]!);
+    // Shards with one key would number their packets alike.
+    const ids = shard === undefined ? this.#identity.key(PACKET_IDS) : runtime.random(16);
+    const output = new IpOutput(this.counters, new PacketIds(ids));
     this.#tcp = new TcpService(
       this.config,
       this.counters,
@@ -116,7 +125,7 @@ export class Host implements Transport {
     );
     this.#diagnostics = options.diagnostics ?? null;
     if (options.trace) this.addTrace(options.trace);
-    const icmp = new IcmpService(this.counters, output, this.#tcp);
+    const icmp = new IcmpService(this.counters, output, this.#tcp, this.#identity.key(ICMP_LIMIT));
     this.#input = new IpInput(this.#interfaces, this.counters, this.#fragments, this.#tcp, icmp);
     this.#handover = shard === undefined ? null : new Handover(shard, this.counters);
     this.#tcp.handover = this.#input.handover = this.#handover;
@@ -254,7 +263,7 @@ export class Host implements Transport {
     // As on Linux, a connection to 0.0.0.0 is one to ourselves.
     const remote = parsed === 0 ? LOOPBACK_ADDRESS.address : parsed;
     // MUST-46: an address that cannot be one host's is refused.
-    const reachable = remote !== null && !isGroup(remote) && !this.#closing;
+    const reachable = remote !== null && !this.#interfaces.isGroup(remote) && !this.#closing;
     const by = reachable ? this.#interfaces.route(remote) : null;
     if (remote === null || by === null) {
       throw transportError('ENETUNREACH', 'connect', remoteAddress, remotePort);
@@ -327,6 +336,7 @@ export class Host implements Transport {
   #loseInterface(by: Interface): void {
     if (this.#closed) return;
     by.isUp = false;
+    by.countDiscards();
     this.#tcp.loseInterface(by);
   }
 
@@ -334,6 +344,7 @@ export class Host implements Transport {
     if (this.#closed) return;
     this.#askDiagnostics();
     const now = this.runtime.now();
+    if (now - this.#alarmAt > STOPPED) this.#tcp.wokeAt = now;
     const outer = this.#busy;
     this.#busy = true;
     try {
@@ -377,8 +388,9 @@ export class Host implements Transport {
   #ring(): void {
     if (this.#closed) return;
     this.#askDiagnostics();
-    this.#alarmAt = Infinity;
     const now = this.runtime.now();
+    if (now - this.#alarmAt > STOPPED) this.#tcp.wokeAt = now;
+    this.#alarmAt = Infinity;
     this.#busy = true;
     this.#fragments.expire(now);
     this.#tcp.runTimers(now);

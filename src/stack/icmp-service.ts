@@ -1,4 +1,5 @@
 import type { Counters } from '../base/counters.js';
+import { SipHash } from '../base/siphash.js';
 import type { Failure } from '../tcp/tcb.js';
 import { Drop } from '../wire/drop-reason.js';
 import {
@@ -26,6 +27,8 @@ import type { IpOutput } from './ip-output.js';
 const PROTOCOL_UDP = 17;
 /** Errors that we send at most in one second, so that we are no amplifier (RFC 1812 §4.3.2.8). */
 const ERRORS_PER_SECOND = 100;
+/** By so many the limit varies, from second to second. */
+const LIMIT_JITTER = 64;
 /** The smallest path MTU that we believe in (RFC 1191 §3). */
 const MIN_PATH_MTU = 68;
 
@@ -47,14 +50,20 @@ export class IcmpService {
   readonly #quoted = new Segment();
   readonly #buffer = new Uint8Array(IPV4_MAX_BYTES);
   readonly #bufferView = new DataView(this.#buffer.buffer);
+  readonly #jitter: SipHash;
+  readonly #second = new Int32Array(1);
   #errorsSince = -Infinity;
-  #errors = 0;
+  #allowed = 0;
 
   constructor(
     private readonly counters: Counters,
     private readonly output: IpOutput,
     private readonly tcp: QuotedInput,
-  ) {}
+    /** 16 unpredictable bytes. */
+    key: Uint8Array,
+  ) {
+    this.#jitter = new SipHash(key);
+  }
 
   input(
     bytes: Uint8Array,
@@ -130,12 +139,18 @@ export class IcmpService {
     this.output.sendIcmp(by, to.dstAddr, to.srcAddr, to.tos, message);
   }
 
+  /**
+   * A limit that is known and shared lets one who spends it count the errors that others were sent
+   * (CVE-2020-25705), so it is not known.
+   */
   #mayReport(now: number): boolean {
     if (now - this.#errorsSince >= 1_000) {
       this.#errorsSince = now;
-      this.#errors = 0;
+      this.#second[0]!++;
+      const less = this.#jitter.hash(this.#second, 1) & (LIMIT_JITTER - 1);
+      this.#allowed = ERRORS_PER_SECOND - less;
     }
-    return this.#errors++ < ERRORS_PER_SECOND;
+    return --this.#allowed >= 0;
   }
 
   /** An error is for the connection whose segment it quotes (RFC 9293 MUST-54). */

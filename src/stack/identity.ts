@@ -75,6 +75,20 @@ export class Identity {
     return null;
   }
 
+  /** 16 unpredictable bytes for another purpose, named by a number. */
+  key(purpose: number): Uint8Array {
+    const words = this.#words;
+    const key = new DataView(new ArrayBuffer(16));
+    for (let half = 0; half < 2; half++) {
+      words[0] = purpose;
+      words[1] = half;
+      // Two words, where a tuple has four: no other hash is of the same length.
+      key.setInt32(8 * half, this.#isn.hash(words, 2));
+      key.setInt32(8 * half + 4, this.#isn.highWord);
+    }
+    return new Uint8Array(key.buffer);
+  }
+
   #hashTuple(tuple: FourTuple): number {
     const words = this.#words;
     words[0] = tuple.localAddr;

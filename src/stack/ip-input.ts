@@ -62,7 +62,7 @@ export class IpInput {
     const drop = parseIpv4(bytes, view, offset, length, header);
     if (drop !== Drop.NONE) return drop;
     if (!this.interfaces.accepts(header.dstAddr, by)) return Drop.IP_NOT_OURS;
-    if (this.interfaces.isBadSource(header.srcAddr, by)) return Drop.IP_BAD_SOURCE;
+    if (this.interfaces.isBadSource(header.srcAddr, header.dstAddr, by)) return Drop.IP_BAD_SOURCE;
     if (header.moreFragments || header.fragmentOffset > 0) {
       return this.#fragment(bytes, offset, by, now);
     }

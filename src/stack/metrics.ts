@@ -17,6 +17,7 @@ const COUNTERS: Readonly<
   ipInReceives: ['ip_packets_received', 'IPv4 packets that arrived, bad ones included.'],
   ipInDelivers: ['ip_datagrams_delivered', 'Datagrams handed to TCP or ICMP.'],
   ipOutRequests: ['ip_packets_sent', 'IPv4 packets handed to a link.'],
+  ipOutDiscards: ['ip_packets_discarded', 'IPv4 packets that a link could not get rid of.'],
   ipInOctets: ['ip_received_bytes', 'Bytes of IPv4 packets that arrived, headers included.'],
   ipOutOctets: ['ip_sent_bytes', 'Bytes of IPv4 packets handed to a link, headers included.'],
   ipReasmReqds: ['ip_fragments_received', 'Fragments that arrived for reassembly.'],

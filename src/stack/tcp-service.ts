@@ -1,6 +1,7 @@
 import type { Counters } from '../base/counters.js';
 import { TimerWheel } from '../base/timer-wheel.js';
 import type { Holder } from '../runtime/runtime.js';
+import { mayAnswer } from '../tcp/ack-throttle.js';
 import { abort, icmpError, initialize, open } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
 import { RateSample } from '../tcp/delivery-rate.js';
@@ -54,8 +55,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   readonly #wheel: TimerWheel<Tcb>;
   #dirty: Tcb[] = [];
   #settling: Tcb[] = [];
-  #challengeSince = -Infinity;
-  #challenges = 0;
   readonly #fire = (tcb: Tcb): void => this.#timerFired(tcb);
   #firedAt = 0;
 
@@ -77,6 +76,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     this.#table = new ConnectionTable(tableSecret);
     this.#wheel = new TimerWheel(clock.now());
   }
+
+  wokeAt = -Infinity;
 
   /** Connections that exist, in TIME_WAIT or not. */
   get size(): number {
@@ -100,7 +101,9 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   maxBurst(tcb: Tcb): number {
-    if (!this.interfaces.all[tcb.interfaceIndex]!.link.offload) return tcb.sndMss;
+    // What the kernel cuts gets identifications in a row, which packets that routers may cut must not have.
+    const { link } = this.interfaces.all[tcb.interfaceIndex]!;
+    if (!link.offload || tcb.mayFragment) return tcb.sndMss;
     const most = IPV4_MAX_BYTES - IPV4_HEADER_BYTES - TCP_HEADER_BYTES - TCP_MAX_OPTION_BYTES;
     return Math.max(tcb.sndMss, most - (most % tcb.sndMss));
   }
@@ -118,15 +121,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   pathMtuFound(tcb: Tcb): void {
     const limited = tcb.mtuSearchAt !== Infinity && !tcb.mayFragment;
     this.#pathMtus.note(tcb.remoteAddr, limited ? tcb.pathMss : 0, tcb.mtuSearchAt);
-  }
-
-  /** RFC 5961 §7 limits challenge ACKs per host. */
-  allowChallengeAck(now: number): boolean {
-    if (now - this.#challengeSince >= 1_000) {
-      this.#challengeSince = now;
-      this.#challenges = 0;
-    }
-    return this.#challenges++ < this.config.challengeAckLimit;
   }
 
   // Segments in.
@@ -205,6 +199,9 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
         break;
       case Verdict.DROP:
         return Drop.TCP_UNACCEPTABLE_SEQ;
+    }
+    if (verdict !== Verdict.ACK_AND_RESTART) {
+      if (!mayAnswer(record, this.config.challengeAckLimit, now)) return Drop.TCP_UNACCEPTABLE_SEQ;
     }
     writeTimeWaitAck(record, this.segmentOut, now);
     this.counters.tcpOutSegs++;

@@ -96,7 +96,8 @@ export interface TcpConfig {
 
   /** Connections of a listener in handshake, or complete and not accepted; more SYNs are dropped. */
   backlog: number;
-  /** Challenge ACKs per second for all connections: RFC 5961 §7. */
+  /** Challenge ACKs per second for each connection, and answers to segments without text outside the
+   * window: RFC 5961 §7. */
   challengeAckLimit: number;
 }
 
@@ -138,7 +139,7 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   ttl: 64,
   noDelay: false,
   backlog: 511,
-  challengeAckLimit: 1_000,
+  challengeAckLimit: 10,
 };
 
 const DAY = 86_400_000;

@@ -73,6 +73,11 @@ export class Reassembly {
     return kept;
   }
 
+  /** Whether a block starts before `end`. */
+  startsBefore(end: Seq): boolean {
+    return this.#starts.length > 0 && lt(this.#starts[0]!, end);
+  }
+
   /** Takes out the block that starts at or before `rcvNxt`, cut to start there; null if none does. */
   take(rcvNxt: Seq): Uint8Array | null {
     while (this.#starts.length > 0 && leq(this.#starts[0]!, rcvNxt)) {

@@ -1,5 +1,7 @@
 /** From this size on a payload is kept where it arrived; below it is copied. Bytes. */
 export const KEEP_IN_PLACE = 16 * 1024;
+/** What a chunk costs besides its bytes, about. */
+const CRUMB = 256;
 const MERGE_MIN = 4 * 1024;
 const MERGE_MAX = 64 * 1024;
 
@@ -47,8 +49,12 @@ export class ReceiveQueue {
     return false;
   }
 
-  /** Takes a chunk that is already the queue's to keep. */
+  /** Takes a chunk that is already the queue's to keep; crumbs are merged. */
   pushOwned(chunk: Uint8Array): void {
+    if (chunk.length < CRUMB) {
+      this.push(chunk, 0, chunk.length);
+      return;
+    }
     this.#seal();
     this.length += chunk.length;
     this.#chunks.push(chunk);

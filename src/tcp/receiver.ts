@@ -46,6 +46,10 @@ function noteSegmentSize(tcb: Tcb, segment: Segment): void {
 }
 
 function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: number): void {
+  if (tcb.reassembly.startsBefore(add(tcb.rcvNxt, length))) {
+    receiveAround(tcb, segment, offset, length);
+    return;
+  }
   if (tcb.receiveQueue.push(segment.bytes, offset, length)) segment.pinned = true;
   tcb.rcvNxt = add(tcb.rcvNxt, length);
   tcb.bytesReceived += length;
@@ -57,6 +61,18 @@ function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: numb
   if (length < segment.length || tcb.reassembly.hasFin) {
     tcb.ackNow = 'a part was trimmed off or is still missing: RFC 9293 §3.10.7.4';
   }
+  tcb.events |= Event.READABLE;
+}
+
+/** Reaches over what has arrived out of order, which stays: so nobody can write over it. */
+function receiveAround(tcb: Tcb, segment: Segment, offset: number, length: number): void {
+  const { reassembly } = tcb;
+  if (reassembly.insert(tcb.rcvNxt, segment.bytes, offset, length)) segment.pinned = true;
+  if (reassembly.hasDuplicate) {
+    noteDuplicate(tcb, reassembly.duplicateLeft, reassembly.duplicateRight);
+  }
+  takeReassembled(tcb);
+  tcb.ackNow = 'a gap is filled: RFC 5681 §4.2';
   tcb.events |= Event.READABLE;
 }
 
@@ -222,7 +238,8 @@ export function isAcceptable(tcb: Tcb, segment: Segment): boolean {
   return (
     (geq(segment.seq, tcb.rcvNxt) && lt(segment.seq, tcb.rcvAdv)) ||
     (geq(last, tcb.rcvNxt) && lt(last, tcb.rcvAdv)) ||
-    (lt(segment.seq, tcb.rcvNxt) && geq(last, tcb.rcvAdv))
+    // Long enough to reach over it; otherwise half of the number space away from it.
+    (length > window && lt(segment.seq, tcb.rcvNxt) && geq(last, tcb.rcvAdv))
   );
 }
 

@@ -11,6 +11,7 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
+import { mayAnswer } from './ack-throttle.js';
 import { takeAcknowledgment } from './acknowledgment.js';
 import { timeRoundTrip } from './autotune.js';
 import { close } from './calls.js';
@@ -35,6 +36,7 @@ import { armFinWait2, armKeepAlive, armRetransmit, stopRetransmit } from './time
 
 /** RFC 7323 §5.5: a TS.Recent older than this is no longer trusted. ms. */
 const PAWS_TRUST = 24 * 86_400_000;
+const SYN_WITHIN = 'a SYN within a connection: RFC 5961 §4.2';
 
 /**
  * SEGMENT ARRIVES for a connection (RFC 9293 §3.10.7), in the order of the RFC. Returns why the
@@ -157,10 +159,10 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((flags & SYN) !== 0) return arrivesSyn(tcb, segment, now);
   // Fifth, check the ACK field.
   if ((flags & ACK) === 0) return Drop.TCP_NO_ACK_BIT;
-  tcb.heardAt = now;
-  if (tcb.keepAliveAt !== Infinity) armKeepAlive(tcb, now);
   const drop = arrivesAck(tcb, segment, now);
   if (drop !== Drop.NONE || tcb.state === State.CLOSED) return drop;
+  tcb.heardAt = now;
+  if (tcb.keepAliveAt !== Infinity) armKeepAlive(tcb, now);
   if (tcb.ecnOk) takeMarks(tcb, segment, sendAck, now);
   noteTimestamp(tcb, segment, now);
   return arrivesFromSixth(tcb, segment, now);
@@ -183,7 +185,7 @@ function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((segment.options & OPT_TIMESTAMPS) === 0) return Drop.TCP_PAWS;
   if (((segment.tsVal - tcb.tsRecent) | 0) >= 0) return Drop.NONE;
   if (now - tcb.tsRecentAt > PAWS_TRUST) return Drop.NONE;
-  tcb.ackNow = 'an old timestamp: RFC 7323 §5.3';
+  answer(tcb, segment, 'an old timestamp: RFC 7323 §5.3', now);
   return Drop.TCP_PAWS;
 }
 
@@ -195,12 +197,12 @@ function rejectUnacceptable(tcb: Tcb, segment: Segment, now: number): Drop {
   const { flags } = segment;
   if ((flags & RST) !== 0) return Drop.TCP_BAD_RST;
   if (isSynAgain(tcb, segment)) return arrivesSynAgain(tcb, segment, now);
-  tcb.ackNow = 'outside the window: RFC 9293 §3.10.7.4';
+  if ((flags & SYN) !== 0) return challenge(tcb, SYN_WITHIN, now);
+  answer(tcb, segment, 'outside the window: RFC 9293 §3.10.7.4', now);
   noteOldText(tcb, segment);
   const closed = tcb.rcvAdv === tcb.rcvNxt;
-  if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0 && (flags & SYN) === 0) {
-    tcb.heardAt = now;
-    arrivesAck(tcb, segment, now);
+  if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0) {
+    if (arrivesAck(tcb, segment, now) === Drop.NONE) tcb.heardAt = now;
     if (tcb.state !== State.CLOSED) arrivesUrgent(tcb, segment);
   }
   return Drop.TCP_UNACCEPTABLE_SEQ;
@@ -260,11 +262,11 @@ function arrivesSyn(tcb: Tcb, segment: Segment, now: number): Drop {
     enterClosed(tcb, null, 'the listener remains', now);
     return Drop.TCP_BAD_FLAGS;
   }
-  return challenge(tcb, 'a SYN within a connection: RFC 5961 §4.2', now);
+  return challenge(tcb, SYN_WITHIN, now);
 }
 
 function challenge(tcb: Tcb, why: string, now: number): Drop {
-  const answered = tcb.host.allowChallengeAck(now);
+  const answered = mayAnswer(tcb, tcb.host.config.challengeAckLimit, now);
   if (answered) {
     tcb.host.counters.tcpChallengeAcks++;
     tcb.ackNow = why;
@@ -272,6 +274,17 @@ function challenge(tcb: Tcb, why: string, now: number): Drop {
   const { trace } = tcb.host;
   if (trace !== null) trace.challenge(tcb, answered, why, now);
   return Drop.TCP_CHALLENGE;
+}
+
+/**
+ * An ACK for a segment that is not acceptable. Without a limit for those that carry nothing, two ends
+ * whose numbers have come apart would answer each other for ever; text is answered each time, since its
+ * sender waits for that.
+ */
+function answer(tcb: Tcb, segment: Segment, why: string, now: number): void {
+  if (segment.segLen > 0 || mayAnswer(tcb, tcb.host.config.challengeAckLimit, now)) {
+    tcb.ackNow = why;
+  }
 }
 
 /** §3.10.7.4, fifth. */
@@ -287,7 +300,7 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
   }
   // RFC 5961 §5.2 (MAY-12): too old or not yet sent.
   if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, add(tcb.sndUna, -tcb.maxSndWnd))) {
-    tcb.ackNow = 'an ACK too old or of what was never sent: RFC 5961 §5.2';
+    answer(tcb, segment, 'an ACK too old or of what was never sent: RFC 5961 §5.2', now);
     return Drop.TCP_BAD_ACK;
   }
   const { flight } = tcb;
@@ -457,11 +470,15 @@ function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
   if (trace !== null && tcb.sndWnd !== before) trace.sendWindow(tcb, before, now);
 }
 
-/** The peer lives (MUST-37). Once its window opens, a probe that it did not take is sent again. */
+/**
+ * The peer lives (MUST-37), but takes nothing: only the user's own timeout, if there is one, limits that
+ * (RFC 6429 §4). Once its window opens, a probe that it did not take is sent again.
+ */
 function onProbeAnswered(tcb: Tcb, now: number): void {
-  tcb.retransmits = 0;
-  tcb.waitingSince = now;
+  // Of what outlives its user only progress counts, or a window that opens and shuts would keep it.
+  if (tcb.persisting || !tcb.orphaned) tcb.retransmits = 0;
   if (tcb.sndWnd === 0) return;
+  tcb.waitingSince = now;
   setRto(tcb);
   if (tcb.flight === 0) {
     stopRetransmit(tcb, now);

@@ -23,6 +23,8 @@ export interface TcpHost {
   readonly segmentOut: Segment;
   /** What the ACK at hand tells of the path; filled again for each. */
   readonly rateSample: RateSample;
+  /** When the process last went on after it had been stopped, in ms; -Infinity: it never was. */
+  readonly wokeAt: number;
   /**
    * Sends a segment; its payload is read before the next one is made. A payload longer than
    * `segmentSize` is cut below.
@@ -36,8 +38,6 @@ export interface TcpHost {
   markDirty(tcb: Tcb): void;
   /** {@link Tcb.pathMss} is what the path carries, for other connections by it as well. */
   pathMtuFound(tcb: Tcb): void;
-  /** The limit of RFC 5961 §7 for the whole host; true takes one from it. */
-  allowChallengeAck(now: number): boolean;
 }
 
 /** Why a connection was lost. */
@@ -164,6 +164,11 @@ export class Tcb {
   /** Round trip as a receiver sees it, ms, from echoes of the timestamp {@link rcvRttEcho}; 0: none. */
   rcvRtt = -0;
   rcvRttEcho = 0;
+  /** Shortest time in ms that a whole window took to arrive; 0: none yet. Of the one under way, the
+   * right edge, and when that was announced. */
+  rcvWindowTime = -0;
+  rcvTimedTo: Seq = seq(0);
+  rcvTimedFrom = -0;
   /** Full segments of the peer, as they arrive, have so many octets; and the latest one had. */
   rcvFullSize: number;
   rcvLastSize = 0;
@@ -217,6 +222,9 @@ export class Tcb {
 
   /** Why an ACK goes out at the end of the batch; null when none is owed at once. */
   ackNow: string | null = null;
+  /** See `ack-throttle.ts`. */
+  throttledSince = -Infinity;
+  throttledAcks = 0;
   /** For a peer without SACK each segment out of order gets its own duplicate ACK: so many. */
   duplicateAcks = 0;
   /** Octets that arrived twice, which the next ACK reports (RFC 2883); none when both are equal. */
@@ -248,6 +256,8 @@ export class Tcb {
   /** SND.NXT when recovery began; recovery ends when it is acknowledged. */
   recover: Seq = seq(0);
   dupAcks = 0;
+  /** So many of {@link dupAcks} may inflate cwnd. */
+  dupAckLimit = 0;
   lossDetection = LossDetection.NEWRENO;
   /** Why what is taken for lost goes out again. */
   lossCause: RetransmitCause = RTO;
