@@ -64,6 +64,7 @@ export type {
 } from './stack/connection.js';
 export type { Conversation } from './stack/conversation.js';
 export { EventTrace, type EventTraceOptions } from './stack/event-trace.js';
+export type { FragmentLimits } from './stack/fragments.js';
 export type { HostOptions } from './stack/host.js';
 export { Host } from './stack/host.js';
 export type { LadderOptions } from './stack/ladder.js';
@@ -101,7 +102,7 @@ export {
   type TraceEventType,
 } from './stack/trace-event.js';
 export { Bbr } from './tcp/bbr.js';
-export type { TcpConfig } from './tcp/config.js';
+export type { SynCookieMode, TcpConfig } from './tcp/config.js';
 export type {
   AckSample,
   CongestionControl,
@@ -116,6 +117,8 @@ export type { EcnMode } from './tcp/ecn-mode.js';
 export { NewReno } from './tcp/newreno.js';
 export type { StateName } from './tcp/state.js';
 export type {
+  CookieOutcome,
+  ListenQueue,
   RetransmitCause,
   TimerAction,
   TimerName,

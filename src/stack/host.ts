@@ -18,14 +18,14 @@ import type {
   Transport,
 } from './connection.js';
 import { checkPort, transportError } from './errors.js';
-import { Fragments } from './fragments.js';
+import { type FragmentLimits, Fragments, fragmentLimits } from './fragments.js';
 import { Handover } from './handover.js';
 import { IcmpService } from './icmp-service.js';
 import { Identity } from './identity.js';
 import { type Interface, Interfaces, isGroup } from './interfaces.js';
 import { IpInput } from './ip-input.js';
 import { IpOutput } from './ip-output.js';
-import { type Accept, HostListener } from './listener.js';
+import { type Accept, type Backlog, HostListener } from './listener.js';
 import { formatMetrics } from './metrics.js';
 import { PacketIds } from './packet-ids.js';
 import { randomWords } from './random-words.js';
@@ -50,6 +50,8 @@ export interface HostOptions {
    * its {@link link}. What is no connection of its own is handed over to the others.
    */
   shard?: Shard;
+  /** Bounds of IPv4 reassembly. */
+  fragments?: Partial<FragmentLimits>;
   /** Hears everything that TCP does, like those that {@link Host.addTrace} adds. */
   trace?: Trace | null;
   /**
@@ -59,8 +61,6 @@ export interface HostOptions {
   diagnostics?: () => Trace | null;
 }
 
-/** Bounds of IPv4 reassembly: bytes, datagrams, and ms (RFC 791 §3.2 has 15 s, Linux 30 s). */
-const FRAGMENT_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDatagrams: 256, timeout: 30_000 };
 /** What {@link Identity.key} gives keys for. */
 const PACKET_IDS = 1;
 const ICMP_LIMIT = 2;
@@ -68,6 +68,8 @@ const LOOPBACK_ADDRESS = { address: 0x7f000001, prefix: 8 };
 
 /** An alarm that is so much late (ms) tells that the process was stopped, and not only busy. */
 const STOPPED = 1_000;
+
+const noneWait = (): number => 0;
 
 /** One host: links with addresses below, TCP connections above, and the loop that joins them. */
 export class Host implements Transport {
@@ -104,7 +106,7 @@ export class Host implements Transport {
     const { shard } = options;
     this.#interfaces = new Interfaces(options.acceptAny ?? false, this.counters);
     this.#identity = new Identity(shard?.secret ?? runtime.random(32), shard?.clockOffset);
-    this.#fragments = new Fragments(FRAGMENT_LIMITS, this.counters);
+    this.#fragments = new Fragments(fragmentLimits(options.fragments), this.counters);
     // Shards with one key would number their packets alike.
     const ids = shard === undefined ? this.#identity.key(PACKET_IDS) : runtime.random(16);
     const output = new IpOutput(this.counters, new PacketIds(ids));
@@ -116,6 +118,7 @@ export class Host implements Transport {
       output,
       this.#identity,
       randomWords(runtime, 4),
+      () => runtime.random(16),
       this,
       () => this.#onDirty(),
       (error) =>
@@ -231,9 +234,14 @@ export class Host implements Transport {
     if (chosen === null || listeners.conflicts(localAddr, chosen)) {
       throw transportError('EADDRINUSE', 'listen', address, port);
     }
-    const backlog = options.backlog ?? this.config.backlog;
-    const listener = new HostListener(listeners, localAddr, chosen, backlog, accept, (closed) =>
-      this.#stopListening(closed),
+    const listener = new HostListener(
+      listeners,
+      localAddr,
+      chosen,
+      this.#backlog(options.backlog),
+      accept,
+      options.waiting ?? noneWait,
+      (closed) => this.#stopListening(closed),
     );
     listeners.add(listener);
     this.#handover?.shard.setListening(chosen, true);
@@ -244,6 +252,12 @@ export class Host implements Transport {
     const { port } = listener;
     if (!this.#tcp.listeners.conflicts(0, port)) this.#handover?.shard.setListening(port, false);
     this.#tcp.refusePending(listener);
+  }
+
+  #backlog(asked: number | undefined): Backlog {
+    const { backlog, maxBacklog, maxSynBacklog } = this.config;
+    const complete = Math.min(asked ?? backlog, maxBacklog);
+    return { halfOpen: Math.min(complete, maxSynBacklog), complete };
   }
 
   #listenPort(localAddr: number): number | null {
@@ -424,6 +438,8 @@ export class Host implements Transport {
       listeners,
       tcbs: this.#tcp.tcbs(),
       timeWaits: this.timeWaitCount,
+      orphans: this.#tcp.memory.orphans,
+      memory: this.#tcp.memory.bytes,
     });
   }
 

@@ -56,8 +56,12 @@ export const enum Drop {
   TCP_BAD_RST,
   /** Answered with a challenge ACK (RFC 5961). */
   TCP_CHALLENGE,
-  /** No room in the listener's backlog. */
+  /** Too many connections of the listener are in handshake. */
   TCP_BACKLOG_FULL,
+  /** Too many connections of the listener wait to be accepted. */
+  TCP_ACCEPT_QUEUE_FULL,
+  /** A SYN, with as many connections there as the host may have. */
+  TCP_TOO_MANY_CONNECTIONS,
   /** Control bits that contradict each other. */
   TCP_BAD_FLAGS,
 
@@ -107,6 +111,8 @@ export const DROP_REASONS: readonly string[] = [
   'tcpBadRst',
   'tcpChallenge',
   'tcpBacklogFull',
+  'tcpAcceptQueueFull',
+  'tcpTooManyConnections',
   'tcpBadFlags',
   'icmpShort',
   'icmpChecksum',

@@ -3,6 +3,7 @@ import type { Link, LinkReceiver } from '../../src/link/link.js';
 import { type MemoryLink, memoryPair } from '../../src/link/memory.js';
 import { VirtualRuntime } from '../../src/runtime/virtual.js';
 import { Host } from '../../src/stack/host.js';
+import type { TcpConfig } from '../../src/tcp/config.js';
 import { Board } from '../../src/workers/board.js';
 import type { Parcel } from '../../src/workers/parcel.js';
 import { type ParcelPort, ShardBus } from '../../src/workers/shard-bus.js';
@@ -68,7 +69,7 @@ export class ShardScene {
   steer: (packet: Uint8Array) => number = () => 0;
   readonly #queues: readonly Queue[];
 
-  constructor(count = 2) {
+  constructor(count = 2, tcp: Partial<TcpConfig> = {}) {
     const { runtime } = this;
     const [outside, trunk] = memoryPair({
       runtime,
@@ -94,7 +95,7 @@ export class ShardScene {
     this.#queues = buses.map((_, i) => new Queue(`queue${i}`, trunk));
     this.shards = buses.map((shard, i) => {
       const link = this.#queues[i]!;
-      return new Host({ runtime, link, address: `${SHARED_ADDRESS}/24`, shard });
+      return new Host({ runtime, link, address: `${SHARED_ADDRESS}/24`, shard, tcp });
     });
     trunk.open({ receive: (batch) => this.#spread(batch), writable() {}, closed() {} });
     this.client = new Host({ runtime, link: outside, address: '10.0.0.1/24' });

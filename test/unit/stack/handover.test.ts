@@ -73,6 +73,18 @@ describe('a connection', () => {
     expect(scene.handedOver[2]).toBe(0);
   });
 
+  test('that begins with a SYN cookie is known by its ACK', () => {
+    const scene = new ShardScene(2, { synCookies: 'always' });
+    scene.steer = () => 1;
+    const users = listen(scene, [0, 1]);
+    const client = connect(scene);
+    client.write('hello');
+    scene.runtime.run(1_000);
+    expect(users[0]!.received.toString()).toBe('hello');
+    expect(scene.shards[1]!.counters.tcpSyncookiesRecv).toBe(1);
+    expect(scene.handedOver).toEqual([0, 0]);
+  });
+
   test('outwards has a port from which every shard can tell its owner', () => {
     const scene = new ShardScene(3);
     scene.client.listen({ port: 9 }, () => Object.assign(new User(), { endsWithPeer: true }));
