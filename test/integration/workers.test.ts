@@ -15,8 +15,8 @@ describeInNamespace('shards in worker threads', () => {
     expect(seen[0] + seen[1]).toBe(40);
     expect(result.right).toBe(true);
     expect(counters).toMatchObject([
-      { out: 0, in: 0, resets: 0 },
-      { out: 0, in: 0, resets: 0 },
+      { out: 0, in: 0 },
+      { out: 0, in: 0 },
     ]);
     expect(counters[0].accepted + counters[1].accepted).toBe(80);
     expect(result).toMatchObject({ tcpPassiveOpens: 80, metrics: '80', devices: ['lo'] });
