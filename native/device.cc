@@ -80,7 +80,9 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
   if (fd >= 0) {
     Adopt(fd);
   } else {
-    Open(name, offload);
+    Queues queues = Queues::kOne;
+    if (info[3].IsNumber()) queues = static_cast<Queues>(info[3].As<Napi::Number>().Int32Value());
+    Open(name, offload, queues);
   }
   try {
     SetOffload(offload);
@@ -95,7 +97,7 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
 
 Device::~Device() { Shutdown(); }
 
-void Device::Open(const std::string& name, bool offload) {
+void Device::Open(const std::string& name, bool offload, Queues queues) {
   Fd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid()) throw SystemError(Env(), "open", errno);
 
@@ -107,9 +109,16 @@ void Device::Open(const std::string& name, bool offload) {
 
   ifreq request = {};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | (vnet_ ? IFF_VNET_HDR : 0));
+  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | (vnet_ ? IFF_VNET_HDR : 0) |
+                                         (queues == Queues::kOne ? 0 : IFF_MULTI_QUEUE));
   if (ioctl(fd.get(), TUNSETIFF, &request) < 0) throw SystemError(Env(), "TUNSETIFF", errno);
   name_ = request.ifr_name;
+  shared_ = queues == Queues::kShare;
+  if (queues == Queues::kNone) {
+    ifreq detach = {};
+    detach.ifr_flags = IFF_DETACH_QUEUE;
+    if (ioctl(fd.get(), TUNSETQUEUE, &detach) < 0) throw SystemError(Env(), "TUNSETQUEUE", errno);
+  }
 
   if (ioctl(fd.get(), TUNGETIFF, &request) == 0) {
     persistent_ = (static_cast<unsigned short>(request.ifr_flags) & IFF_PERSIST) != 0;
@@ -128,6 +137,7 @@ void Device::Adopt(int fd) {
   name_ = request.ifr_name;
   vnet_ = (flags & IFF_VNET_HDR) != 0;
   persistent_ = (flags & IFF_PERSIST) != 0;
+  shared_ = (flags & IFF_MULTI_QUEUE) != 0;
 
   int status = fcntl(fd, F_GETFL);
   if (status < 0 || fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0 ||
@@ -430,7 +440,7 @@ Napi::Value Device::UnrefHandle(const Napi::CallbackInfo& info) {
 Napi::Value Device::CloseHandle(const Napi::CallbackInfo& info) {
   bool held = handles_ != nullptr && reading_;
   // Whoever attaches to a persistent device next may not know about offload.
-  if (handles_ != nullptr && persistent_) ioctl(fd_.get(), TUNSETOFFLOAD, 0);
+  if (handles_ != nullptr && persistent_ && !shared_) ioctl(fd_.get(), TUNSETOFFLOAD, 0);
   Shutdown();
   // They lead back to this object, which could never be collected while it holds them.
   on_packets_.Reset();

@@ -26,10 +26,15 @@ struct Handles {
   napi_async_cleanup_hook_handle cleanup;
 };
 
+// How an opened device has its packets: all of them; a share, with other descriptors that are queues
+// of it too (IFF_MULTI_QUEUE); or none, which keeps such a device alive.
+enum class Queues { kOne = 0, kShare = 1, kNone = 2 };
+
 // A TUN device on the libuv loop of the environment that made it. JavaScript sees:
 //
-//   new Device(name, fd, offload)
-//     name: '' lets the kernel pick; fd: -1, or an open TUN descriptor that the device takes over.
+//   new Device(name, fd, offload, queues = 0)
+//     name: '' lets the kernel pick; fd: -1, or an open TUN descriptor that the device takes over;
+//     queues: what Queues says.
 //   start(bytes, from, offset, length, onPackets(count, errno), onWritable())
 //   setArena(bytes, from)
 //   write(buffers, pieces, pieceEnd, first, count) -> packets written, or -errno of the first
@@ -44,7 +49,7 @@ class Device : public Napi::ObjectWrap<Device> {
   ~Device() override;
 
  private:
-  void Open(const std::string& name, bool offload);
+  void Open(const std::string& name, bool offload, Queues queues);
   void Adopt(int fd);
   void SetOffload(bool wanted);
   void StartHandles();
@@ -80,6 +85,8 @@ class Device : public Napi::ObjectWrap<Device> {
   bool offload_ = false;
   bool persistent_ = false;
   bool foreign_ = false;
+  // Others have the device open too, and its settings are not ours alone.
+  bool shared_ = false;
   bool reading_ = false;
   bool ended_ = false;
   bool awaiting_writable_ = false;

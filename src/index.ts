@@ -20,8 +20,8 @@ export type { FaultAction, FaultDirection, FaultPacket, FaultRule } from './link
 export type { Link, LinkReceiver } from './link/link.js';
 export type { MemoryPairOptions } from './link/memory.js';
 export { loopbackLink, MemoryLink, memoryPair } from './link/memory.js';
-export type { TunCounters, TunOptions, TunProbe } from './link/tun.js';
-export { openTun, probeTun, TunLink } from './link/tun.js';
+export type { TunCounters, TunDevice, TunOptions, TunProbe } from './link/tun.js';
+export { openTun, openTunDevice, probeTun, TunLink } from './link/tun.js';
 export type { ConnectArguments, ConnectListener } from './net/connect-options.js';
 export { createHost } from './net/create-host.js';
 export type { Connect, NetModule } from './net/create-net.js';
@@ -92,6 +92,7 @@ export type { SvgOptions } from './stack/ladder-svg.js';
 export { renderSvg } from './stack/ladder-svg.js';
 export type { RecorderOptions } from './stack/recorder.js';
 export { Recorder } from './stack/recorder.js';
+export type { Shard } from './stack/shard.js';
 export {
   describeEvent,
   type EventConnection,

@@ -20,6 +20,11 @@ export class Counters {
   /** Datagrams given up before they were complete. */
   ipReasmFails = 0;
 
+  /** Packets handed over to another shard; whoever looks at a packet counts it as one that arrived. */
+  shardOutPackets = 0;
+  /** Packets that other shards have handed over. */
+  shardInPackets = 0;
+
   /** ICMP messages that arrived, bad ones included. */
   icmpInMsgs = 0;
   icmpOutMsgs = 0;

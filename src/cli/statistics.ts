@@ -45,6 +45,8 @@ const SECTIONS: readonly (readonly [string, Readonly<Partial<Record<CounterName,
 
 /** As `netstat -s` has them: only those that are not zero. */
 const EXTENSIONS: Readonly<Partial<Record<CounterName, string>>> = {
+  shardOutPackets: 'packets handed over to another worker',
+  shardInPackets: 'packets that other workers have handed over',
   tcpInCsumErrors: 'segments with a wrong checksum',
   tcpListenOverflows: 'times the listen queue of a socket overflowed',
   tcpListenDrops: 'SYNs to LISTEN sockets dropped',

@@ -7,7 +7,7 @@ import {
   writeSynCookie,
 } from '../tcp/syn-cookie.js';
 import type { Tcb, TcpHost } from '../tcp/tcb.js';
-import { RST, Segment, SYN } from '../wire/segment.js';
+import { ACK, RST, Segment, SYN } from '../wire/segment.js';
 import type { FourTuple } from './connection-table.js';
 import type { Identity } from './identity.js';
 import type { HostListener } from './listener.js';
@@ -41,6 +41,12 @@ export class CookieGate {
     counters.tcpOutSegs++;
     if (trace !== null) trace.synCookie(syn, 'sent', now);
     host.transmit(segmentOut, null, now);
+  }
+
+  /** Whether an ACK for no connection looks like one of a cookie, before anything is counted. */
+  expects(listener: HostListener, ack: Segment, now: number): boolean {
+    if (now > listener.cookiesUntil || (ack.flags & (SYN | ACK | RST)) !== ACK) return false;
+    return this.#cookies.check(ack, now) > 0;
   }
 
   /**

@@ -26,6 +26,8 @@ const COUNTERS: Readonly<
   ipReasmReqds: ['ip_fragments_received', 'Fragments that arrived for reassembly.'],
   ipReasmOKs: ['ip_datagrams_reassembled', 'Datagrams put together from fragments.'],
   ipReasmFails: ['ip_reassembly_failures', 'Datagrams given up before they were complete.'],
+  shardOutPackets: ['shard_packets_handed_over', 'Packets handed over to another shard.'],
+  shardInPackets: ['shard_packets_taken_over', 'Packets that other shards have handed over.'],
   icmpInMsgs: ['icmp_messages_received', 'ICMP messages that arrived, bad ones included.'],
   icmpOutMsgs: ['icmp_messages_sent', 'ICMP messages sent.'],
   icmpInEchos: ['icmp_echo_requests_received', 'Echo requests that arrived.'],

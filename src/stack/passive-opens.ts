@@ -66,6 +66,12 @@ export class PassiveOpens {
     return segmentArrives(tcb, ack, now);
   }
 
+  /** Whether a segment of no connection acknowledges a SYN cookie. */
+  expects(segment: Segment, now: number): boolean {
+    const listener = this.host.listeners.find(segment.dstAddr, segment.dstPort);
+    return listener !== null && this.cookies.expects(listener, segment, now);
+  }
+
   /** {@link TcpHost.admit} */
   admit(tcb: Tcb, segment: Segment, now: number): boolean {
     const listener = tcb.user as HostListener;

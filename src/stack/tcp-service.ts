@@ -28,6 +28,7 @@ import { TCP_HEADER_BYTES, TCP_MAX_OPTION_BYTES } from '../wire/tcp.js';
 import { type ConnectionHandler, SILENT_HANDLER } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
 import { CookieGate } from './cookie-gate.js';
+import type { Handover } from './handover.js';
 import { type Clock, HostConnection } from './host-connection.js';
 import type { QuotedInput } from './icmp-service.js';
 import type { Identity } from './identity.js';
@@ -49,6 +50,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   readonly rateSample = new RateSample();
   readonly listeners = new Listeners();
   trace: Trace | null = null;
+  /** For one of several shards. */
+  handover: Handover | null = null;
   readonly #table: ConnectionTable<Tcb | TimeWait>;
   readonly #passiveOpens: PassiveOpens;
   readonly memory: MemoryAccount;
@@ -148,11 +151,19 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       segment.srcAddr,
       segment.srcPort,
     );
-    const { trace } = this;
+    const { trace, handover } = this;
+    if (entry === null && handover !== null && this.#isElsewhere(handover, segment, by, now)) {
+      return Drop.ELSEWHERE;
+    }
     if (trace !== null) trace.received(segment, entry, now);
     const drop = this.#arrives(entry, segment, by, now);
     if (trace !== null && drop !== Drop.NONE) trace.dropped(segment, entry, drop, now);
     return drop;
+  }
+
+  /** The ACK of a cookie is known to nobody, and ours. */
+  #isElsewhere(handover: Handover, segment: Segment, by: Interface, now: number): boolean {
+    return !this.#passiveOpens.expects(segment, now) && handover.isElsewhere(segment, by);
   }
 
   #arrives(entry: Tcb | TimeWait | null, segment: Segment, by: Interface, now: number): Drop {
@@ -244,6 +255,15 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     const tcb = this.#findQuoted(quoted);
     const mss = mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
     return tcb !== null && pathMtuShrank(tcb, quoted, mss, now);
+  }
+
+  isErrorElsewhere(quoted: Segment, by: Interface): boolean {
+    const { handover } = this;
+    return (
+      handover !== null &&
+      this.#findQuoted(quoted) === null &&
+      handover.isErrorElsewhere(quoted, by)
+    );
   }
 
   #findQuoted(quoted: Segment): Tcb | null {

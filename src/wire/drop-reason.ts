@@ -1,5 +1,7 @@
 /** Why a packet went no further. Each is counted in `Counters.drops` under its {@link dropName}. */
 export const enum Drop {
+  /** Not dropped here: another shard may know of it. */
+  ELSEWHERE = -1,
   NONE = 0,
 
   /** Shorter than an IPv4 header. */
@@ -73,6 +75,9 @@ export const enum Drop {
 
   /** On its way out, to where no link leads. */
   TX_NO_ROUTE,
+
+  /** For another shard, where too many wait already. */
+  SHARD_QUEUE_FULL,
 }
 
 /** The name of each {@link Drop}, in order; `new Counters(DROP_REASONS)`. */
@@ -114,6 +119,7 @@ export const DROP_REASONS: readonly string[] = [
   'icmpUnquoted',
   'icmpType',
   'txNoRoute',
+  'shardQueueFull',
 ];
 
 /** How many values {@link Drop} has. */
