@@ -210,7 +210,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   rcvMss(by: Interface): number {
     const { mss } = this.config;
-    return mss === 0 ? mssOf(by) : Math.min(mss, mssOf(by));
+    return mss === 0 ? by.mss : Math.min(mss, by.mss);
   }
 
   admit(tcb: Tcb, segment: Segment, now: number): boolean {
@@ -299,7 +299,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     by: Interface,
     now: number,
   ): Tcb {
-    const tcb = new Tcb(this, state, localAddr, localPort, remoteAddr, remotePort, mssOf(by));
+    const tcb = new Tcb(this, state, localAddr, localPort, remoteAddr, remotePort, by.mss);
     tcb.interfaceIndex = by.index;
     const known = this.#pathMtus.find(remoteAddr, now);
     if (known !== null && known.mss < tcb.pathMss) {
@@ -493,12 +493,4 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   timeWaits(): Iterable<TimeWait> {
     return this.#timeWaits;
   }
-}
-
-/**
- * Our MSS option: what the interface's MTU lets in, less two headers (RFC 6691, RFC 9293 MUST-67),
- * and whatever the path to this peer may carry (RFC1191-3.1-b).
- */
-function mssOf(by: Interface): number {
-  return by.link.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
 }
