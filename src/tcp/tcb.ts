@@ -295,6 +295,8 @@ export class Tcb {
   /** RetransmitTS of RFC 3522 while the first acceptable ACK is waited for. */
   eifelWaits = false;
   eifelSent = false;
+  /** Nothing was outstanding that had been sent again before the episode. */
+  eifelAlone = false;
   eifelTs = 0;
   frto = Frto.OFF;
   /** SRTT_prev and RTTVAR_prev of RFC 4015 until the next sample after a spurious timeout. */
