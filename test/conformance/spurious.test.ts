@@ -170,6 +170,33 @@ describe('Eifel detection and response (RFC 3522, RFC 4015)', () => {
     expect(p.tcb.recovery).toBe(1);
   });
 
+  scripted('nor does that of a retransmission of the recovery before', {}, (p) => {
+    start(p, 30, { ...SACK, ts: 1 });
+    take(p, 0, 10);
+    p.run(RTT);
+    sack(p, 0, [1, 10]);
+    p.expect('.', { seq: at(p, 0) });
+    take(p, 10, 4);
+    p.run(RTT / 2);
+    sack(p, 0, [11, 12], [1, 10]);
+    p.expect('.', { seq: at(p, 0) });
+    p.expect('.', { seq: at(p, 10) });
+    const earlier = p.lastTsVal;
+    p.run(10);
+    p.inbox.length = 0;
+    // This recovery ends, and the next begins with what it has sent and lost.
+    sack(p, 10, [13, 14], [11, 12]);
+    take(p, 15, 2);
+    p.expect('.', { seq: at(p, 12) }, RTT / 4);
+    expect(p.host.counters.tcpSackRecovery).toBe(2);
+    const { ssthresh } = p.tcb;
+    p.run(10);
+    p.send('.', { ack: at(p, 12), ts: [2, earlier], sack: [[at(p, 13), at(p, 14)]] });
+    expect(p.host.counters.tcpFullUndo).toBe(0);
+    expect(p.tcb.recovery).toBe(1);
+    expect(p.tcb.ssthresh).toBe(ssthresh);
+  });
+
   scripted('a spurious timeout: what was marked is not sent again', { tcp: BY_OCTETS }, (p) => {
     start(p, 10, { ...SACK, ts: 1 });
     take(p, 0, 10);
