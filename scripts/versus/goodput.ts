@@ -49,8 +49,9 @@ const FLOW: Record<Combination, FlowPlan> = {
   receiving: { from: 'linux', to: 'ours' },
 };
 const COMBINATIONS = Object.keys(FLOW) as Combination[];
-/** ms by which this process may be late without that a run is left out. */
+/** ms by which this process may be late without that a run is left out, and as a share of the round trip. */
 const LATE_MAX = 5;
+const LATE_SHARE = 0.1;
 const CHECK_SECONDS = 2;
 const CHECK_TRIES = 3;
 /** Share of the possible rate that has to come through, slow start and all. */
@@ -164,8 +165,8 @@ function figuresOfCell(
 ): CellFigures {
   const trials = log.of(cell.id, rate).filter(({ run }) => run <= runs);
   const done = new Set(trials.map(({ run }) => run)).size;
-  const sending = pairs(trials, 'sending', anyway);
-  const receiving = pairs(trials, 'receiving', anyway);
+  const sending = pairs(trials, 'sending', cell.rtt, anyway);
+  const receiving = pairs(trials, 'receiving', cell.rtt, anyway);
   return {
     id: cell.id,
     rate,
@@ -192,10 +193,11 @@ function turned<T>(list: readonly T[], by: number): T[] {
 function pairs(
   trials: readonly Trial[],
   combination: Combination,
+  rtt: number,
   anyway: boolean,
 ): { ours: number[]; linux: number[] } {
   const found = { ours: [] as number[], linux: [] as number[] };
-  const counts = (trial: Trial): boolean => trial.goodput > 0 && (anyway || isValid(trial));
+  const counts = (trial: Trial): boolean => trial.goodput > 0 && (anyway || isValid(trial, rtt));
   for (const own of trials) {
     if (own.combination !== combination || !counts(own)) continue;
     const other = trials.find((each) => each.combination === 'linux' && each.run === own.run);
@@ -207,6 +209,6 @@ function pairs(
 }
 
 /** The process kept up, so that it was the path that was measured. */
-function isValid({ drops, late }: Trial): boolean {
-  return drops === 0 && late <= LATE_MAX;
+function isValid({ drops, late }: Trial, rtt: number): boolean {
+  return drops === 0 && late <= Math.max(LATE_MAX, LATE_SHARE * rtt);
 }
