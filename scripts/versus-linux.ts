@@ -32,7 +32,7 @@ of 64 MiB, ours have 16 MiB.
       --seconds N    of each transfer, default 5; with --fairness 15, after 5 s that do not count
       --runs N       default 4
       --parallel N   so many runs at once, each between kernels of its own; default 1
-      --out FILE     keep what is measured in FILE, and do not measure again what it has
+      --out FILE     keep what is measured in FILE, and measure only what it lacks
       --for N        begin no run that would end after N seconds
       --report       measure nothing, print what FILE has
       --markdown     print tables of Markdown

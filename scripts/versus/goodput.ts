@@ -74,7 +74,7 @@ export async function measureGrid(
   for (const rate of plan.rates) checks.push(await checkRate(benches[0]!, rate, plan.seconds));
   const rates = checks.filter((c) => c.keepsUp || plan.anyway).map(({ rate }) => rate);
   const work = workOf(plan, rates, log);
-  const total = rates.length * plan.cells.length * plan.runs;
+  const total = work.length;
   const failures: string[] = [];
   const takeWork = async (bench: Bench): Promise<void> => {
     const each = COMBINATIONS.length * (plan.seconds + OVERHEAD);
@@ -106,16 +106,24 @@ interface Task {
   run: number;
 }
 
-/** Run by run, so that there is something of every cell early; neighbours in time differ in speed. */
-function workOf({ cells, runs }: GridPlan, rates: readonly number[], log: TrialLog): Task[] {
+/**
+ * Run by run, so that there is something of every cell early; neighbours in time differ in speed. In
+ * place of a run of an earlier call that is not valid there is another.
+ */
+function workOf(plan: GridPlan, rates: readonly number[], log: TrialLog): Task[] {
+  const { cells, runs } = plan;
   const mixed = cells
     .map((cell, i) => ({ cell, place: (i * STRIDE) % cells.length }))
     .sort((a, b) => a.place - b.place)
     .map(({ cell }) => cell);
   const work: Task[] = [];
   for (const rate of rates) {
-    for (let run = 1; run <= runs; run++) {
-      for (const cell of mixed) if (!log.has(cell.id, rate, run)) work.push({ cell, rate, run });
+    for (let i = 1; i <= runs; i++) {
+      for (const cell of mixed) {
+        const trials = log.of(cell.id, rate);
+        const missing = runs - validRuns(trials, cell.rtt, plan.anyway);
+        if (i <= missing) work.push({ cell, rate, run: runsIn(trials) + i });
+      }
     }
   }
   return work;
@@ -157,14 +165,9 @@ async function measureRun(
   log.add(trials);
 }
 
-function figuresOfCell(
-  cell: Cell,
-  rate: number,
-  { anyway, runs }: GridPlan,
-  log: TrialLog,
-): CellFigures {
-  const trials = log.of(cell.id, rate).filter(({ run }) => run <= runs);
-  const done = new Set(trials.map(({ run }) => run)).size;
+function figuresOfCell(cell: Cell, rate: number, { anyway }: GridPlan, log: TrialLog): CellFigures {
+  const trials = log.of(cell.id, rate);
+  const done = runsIn(trials);
   const sending = pairs(trials, 'sending', cell.rtt, anyway);
   const receiving = pairs(trials, 'receiving', cell.rtt, anyway);
   return {
@@ -206,6 +209,16 @@ function pairs(
     found.linux.push(other.goodput);
   }
   return found;
+}
+
+function runsIn(trials: readonly Trial[]): number {
+  return trials.reduce((most, { run }) => Math.max(most, run), 0);
+}
+
+/** Runs of which both pairs count. */
+function validRuns(trials: readonly Trial[], rtt: number, anyway: boolean): number {
+  const ways = ['sending', 'receiving'] as const;
+  return Math.min(...ways.map((way) => pairs(trials, way, rtt, anyway).ours.length));
 }
 
 /** The process kept up, so that it was the path that was measured. */

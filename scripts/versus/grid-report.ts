@@ -74,11 +74,10 @@ export function printMarkdown({ cells }: GridFigures): void {
     const own = cells.filter((cell) => cell.rate === rate);
     console.log(`\n### ${rate / 1e6} Mbit/s\n`);
     for (const line of summary(own)) console.log(`- ${line}`);
-    console.log('\n| cell | Linux Mbit/s | sending | | receiving | | runs |');
-    console.log('|---|---:|---:|---|---:|---|---:|');
+    console.log('\n| cell | Linux Mbit/s | sending | | receiving | |');
+    console.log('|---|---:|---:|---|---:|---|');
     for (const { id, trials, sending, receiving } of own) {
-      const runs = new Set(trials.map(({ run }) => run)).size;
-      const parts = [id, linuxRate(trials), ...inBrief(sending), ...inBrief(receiving), runs];
+      const parts = [id, linuxRate(trials), ...inBrief(sending), ...inBrief(receiving)];
       console.log(`| ${parts.join(' | ')} |`);
     }
   }

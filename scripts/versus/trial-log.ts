@@ -42,11 +42,6 @@ export class TrialLog {
     for (const line of lines) this.#trials.push(JSON.parse(line) as Trial);
   }
 
-  /** A run counts as measured when one of its transfers is there. */
-  has(cell: string, rate: number, run: number): boolean {
-    return this.of(cell, rate).some((trial) => trial.run === run);
-  }
-
   of(cell: string, rate: number): Trial[] {
     return this.#trials.filter((trial) => trial.cell === cell && trial.rate === rate);
   }

@@ -88,6 +88,8 @@ function receiveOutOfOrder(
   length: number,
 ): void {
   tcb.ackNow = 'a gap: a duplicate ACK tells the sender at once, RFC 5681 §4.2';
+  // Its window is about to be small, and every segment of it counts.
+  tcb.quickAcks = Math.max(tcb.quickAcks, tcb.host.config.quickAcks);
   if (!tcb.sackOk) tcb.duplicateAcks++;
   if (tcb.reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit) return;
   const { reassembly } = tcb;
