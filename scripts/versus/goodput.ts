@@ -121,8 +121,8 @@ function workOf(plan: GridPlan, rates: readonly number[], log: TrialLog): Task[]
     for (let i = 1; i <= runs; i++) {
       for (const cell of mixed) {
         const trials = log.of(cell.id, rate);
-        const missing = runs - validRuns(trials, cell.rtt, plan.anyway);
-        if (i <= missing) work.push({ cell, rate, run: runsIn(trials) + i });
+        const done = validRuns(trials, cell.rtt, plan.anyway);
+        if (i > done) work.push({ cell, rate, run: runsIn(trials) + i - done });
       }
     }
   }
