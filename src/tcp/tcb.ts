@@ -222,6 +222,8 @@ export class Tcb {
   /** Octets that arrived twice, which the next ACK reports (RFC 2883); none when both are equal. */
   dsackLeft: Seq = seq(0);
   dsackRight: Seq = seq(0);
+  /** Edges of further ranges of the same batch, each for an ACK of its own; null: never any. */
+  moreDsacks: Seq[] | null = null;
   /** Bytes received and not acknowledged. */
   ackPending = 0;
   quickAcks: number;

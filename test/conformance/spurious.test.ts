@@ -369,6 +369,21 @@ describe('what we report (RFC 2018 §4, RFC 2883 §4)', () => {
     });
   });
 
+  scripted('ranges of one batch that do not touch: an ACK for each', {}, (p) => {
+    p.accept({ sackOk: true });
+    p.send('.', { data: 'x'.repeat(30) });
+    p.run(100);
+    p.inbox.length = 0;
+    p.together(() => {
+      p.send('.', { seq: 1, data: 'x'.repeat(5) });
+      p.send('.', { seq: 6, data: 'x'.repeat(5) });
+      p.send('.', { seq: 21, data: 'x'.repeat(10) });
+    });
+    p.expect('.', { ack: 31, sack: [[21, 31]] });
+    p.expect('.', { ack: 31, sack: [[1, 11]] });
+    p.expectNothing(100);
+  });
+
   scripted('not to a peer without SACK', {}, (p) => {
     p.accept();
     p.send('.', { data: 'x' });
