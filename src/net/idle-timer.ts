@@ -2,11 +2,12 @@ import type { Alarm, Runtime } from '../runtime/runtime.js';
 
 /**
  * Tells of silence. Activity only notes the time; the alarm, once set, finds out when it rings
- * whether it was too early, so that a busy socket does not re-arm it for each chunk.
+ * whether it was too early, so that neither a busy socket nor a new limit for each request of HTTP
+ * arms it again.
  */
 export class IdleTimer {
   readonly #runtime: Runtime;
-  #expired: (() => void) | null = null;
+  readonly #expired: () => void;
   readonly #alarm: Alarm;
   /** ms of silence; 0 when stopped. */
   #limit = 0;
@@ -14,22 +15,30 @@ export class IdleTimer {
   /** False after it has expired, until there is activity again. */
   #armed = false;
 
-  constructor(runtime: Runtime) {
+  /** Calls `expired` after the silence that {@link start} was told. */
+  constructor(runtime: Runtime, expired: () => void) {
     this.#runtime = runtime;
+    this.#expired = expired;
     this.#alarm = runtime.alarm(() => this.#ring());
   }
 
-  /** Calls `expired` after `limit` ms (above 0) without {@link touch}. */
-  start(limit: number, expired: () => void): void {
-    this.stop();
-    this.#expired = expired;
+  /** The limit is `limit` ms (above 0) without {@link touch}, from now on. */
+  start(limit: number): void {
+    this.#armed = false;
     this.#limit = limit;
     this.touch();
   }
 
-  stop(): void {
+  /** There is no limit until {@link start}, which probably comes soon. */
+  pause(): void {
     this.#limit = 0;
     this.#armed = false;
+    this.#alarm.set(Infinity);
+  }
+
+  /** There is no limit any more, and nothing leads to this timer. */
+  stop(): void {
+    this.pause();
     this.#alarm.clear();
   }
 
@@ -50,6 +59,6 @@ export class IdleTimer {
       return;
     }
     this.#armed = false;
-    this.#expired?.();
+    this.#expired();
   }
 }

@@ -106,6 +106,8 @@ export class Socket extends Endpoint implements HandleOwner {
   #typeOfService: number | undefined;
   #sink: ReadSink | null = null;
   #idle: IdleTimer | null = null;
+  /** Of the latest {@link setTimeout}, in which 'timeout' is emitted. */
+  #timeoutContext: AsyncResource | null = null;
   /** What the handle had not yet taken when it was last looked at; 0 when nothing waits. */
   #lastWriteQueueSize = 0;
 
@@ -413,17 +415,17 @@ export class Socket extends Endpoint implements HandleOwner {
     if (this.destroyed) return this;
     this.timeout = ms;
     const duration = validateDuration(ms, 'msecs');
-    this.#idle?.stop();
     if (duration === 0) {
+      this.#idle?.pause();
       if (callback === undefined) return this;
       validateFunction(callback, 'callback');
       return this.removeListener('timeout', callback);
     }
-    this.#idle ??= new IdleTimer(this._transport.runtime);
-    this.#idle.start(
-      duration,
-      AsyncResource.bind(() => this._onTimeout()),
-    );
+    this.#timeoutContext = new AsyncResource('TUNTCPTIMEOUT');
+    this.#idle ??= new IdleTimer(this._transport.runtime, () => {
+      this.#timeoutContext?.runInAsyncScope(this._onTimeout, this);
+    });
+    this.#idle.start(duration);
     if (callback === undefined) return this;
     validateFunction(callback, 'callback');
     return this.once('timeout', callback);

@@ -1,5 +1,5 @@
 import http from 'node:http';
-import https from 'node:https';
+import type https from 'node:https';
 import type { Socket as NodeSocket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ConnectArguments } from '../net/connect-options.js';
@@ -24,8 +24,9 @@ export function createHttpAgent(net: Connector, options?: http.AgentOptions): ht
 /** As {@link createHttpAgent}, with TLS: `https.get(url, { agent })`. Sessions are reused as in Node. */
 export function createHttpsAgent(net: Connector, options?: https.AgentOptions): https.Agent {
   reachThroughStreams();
-  const agent = new https.Agent(options);
-  const secure = (https.Agent.prototype as unknown as { createConnection: CreateConnection })
+  const { Agent } = process.getBuiltinModule('node:https');
+  const agent = new Agent(options);
+  const secure = (Agent.prototype as unknown as { createConnection: CreateConnection })
     .createConnection;
   const createConnection: CreateConnection = (given, created) => {
     const socket = net.connect(connectionOptions(given));

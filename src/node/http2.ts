@@ -1,4 +1,4 @@
-import http2 from 'node:http2';
+import type http2 from 'node:http2';
 import type { Socket as NodeSocket } from 'node:net';
 import { reachThroughStreams } from './stream-handle.js';
 import { type Connector, connectTls } from './tls.js';
@@ -12,7 +12,7 @@ export function connectHttp2(
   options: Options = {},
 ): http2.ClientHttp2Session {
   reachThroughStreams();
-  return http2.connect(authority, {
+  return process.getBuiltinModule('node:http2').connect(authority, {
     ...options,
     createConnection: (url) => {
       const host = url.hostname.replace(/^\[(.*)\]$/, '$1');

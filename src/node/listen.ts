@@ -1,5 +1,4 @@
 import type { AddressInfo, BlockList, Server as NodeServer, Socket as NodeSocket } from 'node:net';
-import { Server as TlsServer } from 'node:tls';
 import type { NetModule } from '../net/create-net.js';
 import type { Server } from '../net/server.js';
 import type { Socket } from '../net/socket.js';
@@ -97,7 +96,7 @@ function take(server: Listening, socket: Socket): void {
     server._emitCloseIfDrained();
   });
   server.emit('connection', socket as unknown as NodeSocket);
-  if (server instanceof TlsServer) endsAbove(server, socket);
+  if ('setSecureContext' in server) endsAbove(server, socket);
 }
 
 /**

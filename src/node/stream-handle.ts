@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
 import type { Socket } from '../net/socket.js';
 
 type Name = Partial<AddressInfo>;
@@ -25,6 +24,7 @@ let done = false;
 export function reachThroughStreams(): void {
   if (done) return;
   done = true;
+  const { TLSSocket } = process.getBuiltinModule('node:tls');
   const sample = new TLSSocket(new Duplex({ read() {}, write() {} }));
   const handle = (sample as unknown as { _handle: { _parent: StreamHandle } })._handle._parent;
   sample.destroy();

@@ -1,6 +1,6 @@
 import { Socket as KernelSocket, type Socket as NodeSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls';
+import type { ConnectionOptions, TLSSocket, connect as tlsConnect } from 'node:tls';
 import type { ConnectArguments } from '../net/connect-options.js';
 import type { NetModule } from '../net/create-net.js';
 import type { Socket } from '../net/socket.js';
@@ -45,7 +45,7 @@ export function connectTls(
   net: Connector,
   options: ConnectionOptions,
   listener?: () => void,
-  connect: typeof tls.connect = tls.connect,
+  connect: typeof tlsConnect = process.getBuiltinModule('node:tls').connect,
 ): TLSSocket {
   reachThroughStreams();
   const { socket: given } = options;

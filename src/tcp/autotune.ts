@@ -1,3 +1,4 @@
+import { lt } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
 import { OPT_TIMESTAMPS } from '../wire/segment.js';
 import type { Tcb } from './tcb.js';
@@ -7,10 +8,20 @@ import { timestamp } from './timestamp.js';
  * Buffers that follow what the path carries, from `receiveBuffer` and `sendBuffer` up to their limits,
  * as Linux does it: the receive window to more than twice what the user reads in a round trip (dynamic
  * right-sizing), the send buffer to twice the congestion window. Neither ever shrinks.
+ *
+ * Larger than that they only make queues. Where a round trip is a fraction of a millisecond, as to the
+ * kernel at the other end of a TUN device, these queues would be all of the buffers, and what waits
+ * there leaves the caches: such round trips are told apart here, and held to.
  */
 
-/** Shorter round trips cannot be told from timestamps of 1 ms. */
-const SHORTEST_ROUND_TRIP = 1;
+/** ms. Shorter round trips cannot be told by timestamps, which count in ms. */
+const COARSE_ROUND_TRIP = 2;
+/** ms. A host that takes in a batch of packets at a time answers no faster. */
+const SHORTEST_ROUND_TRIP = 0.25;
+/** ms. A path that was short, and is now longer than what a full receive buffer adds, has changed. */
+const CHANGED_ROUND_TRIP = 16;
+/** Send buffer, in what the path holds at its rate: what is outstanding twice over, and a queue as long. */
+const PATHS_IN_SEND_BUFFER = 4;
 /** Without a sample. ms. */
 const UNKNOWN_ROUND_TRIP = 100;
 /** Beyond twice what was read, so that a sender in slow start is not held up: its initial window and more. */
@@ -26,33 +37,67 @@ export function timeRoundTrip(tcb: Tcb, segment: Segment, now: number): void {
   tcb.rcvRtt = tcb.rcvRtt === 0 ? sample : tcb.rcvRtt + (sample - tcb.rcvRtt) / 8;
 }
 
+/**
+ * What was announced when {@link Tcb.rcvTimedTo} was, has now all arrived: that takes at least a round
+ * trip, and not much more where the window is what holds the sender up. The shortest is kept.
+ */
+function timeWindow(tcb: Tcb, now: number): void {
+  const begun = tcb.rcvTimedFrom > 0;
+  if (begun && lt(tcb.rcvNxt, tcb.rcvTimedTo)) return;
+  const took = now - tcb.rcvTimedFrom;
+  if (begun && took > 0 && (tcb.rcvWindowTime === 0 || took < tcb.rcvWindowTime))
+    tcb.rcvWindowTime = took;
+  tcb.rcvTimedTo = tcb.rcvAdv;
+  tcb.rcvTimedFrom = now;
+}
+
 /** Once per round trip: lets the window grow with what the user has read in it. */
 export function tuneReceiveBuffer(tcb: Tcb, now: number): void {
   const limit = tcb.host.config.receiveBufferMax;
-  if (tcb.rcvBufferLimit >= limit || now - tcb.rcvSpaceSince < receiverRoundTrip(tcb)) return;
+  if (tcb.rcvBufferLimit >= limit) return;
+  if (tcb.timestampsOk) timeWindow(tcb, now);
+  const roundTrip = receiverRoundTrip(tcb);
+  const elapsed = now - tcb.rcvSpaceSince;
+  if (elapsed < Math.max(roundTrip, COARSE_ROUND_TRIP)) return;
   const total = tcb.bytesReceived - tcb.receiveQueue.length;
-  const read = total - tcb.rcvSpaceFrom;
+  let read = total - tcb.rcvSpaceFrom;
   tcb.rcvSpaceSince = now;
   tcb.rcvSpaceFrom = total;
+  // Of what comes in bursts, the mean.
+  if (isShort(tcb)) read *= roundTrip / elapsed;
   if (read <= tcb.rcvSpace) return;
-  const twice = 2 * read + MARGIN_SEGMENTS * tcb.rcvMss;
+  let window = 2 * read + MARGIN_SEGMENTS * tcb.rcvMss;
   // What grows so fast goes on growing while the larger window becomes known.
-  const window = twice * (1 + (2 * (read - tcb.rcvSpace)) / tcb.rcvSpace);
-  tcb.rcvBufferLimit = Math.max(tcb.rcvBufferLimit, Math.min(Math.ceil(window), limit));
+  window *= 1 + (2 * (read - tcb.rcvSpace)) / tcb.rcvSpace;
+  window = Math.min(Math.ceil(window), 2 * tcb.rcvBufferLimit, limit);
+  tcb.rcvBufferLimit = Math.max(tcb.rcvBufferLimit, window);
   tcb.rcvSpace = read;
 }
 
 /** Room for what is outstanding and for as much again, to be sent when it is acknowledged. */
 export function tuneSendBuffer(tcb: Tcb): void {
-  const { sendBuffer, cwnd } = tcb;
-  if (2 * cwnd <= sendBuffer.limit) return;
-  sendBuffer.limit = Math.max(
-    sendBuffer.limit,
-    Math.min(Math.ceil(2 * cwnd), tcb.host.config.sendBufferMax),
-  );
+  const { sendBuffer } = tcb;
+  const wanted = Math.ceil(Math.min(2 * tcb.cwnd, usefulSendBuffer(tcb)));
+  if (wanted <= sendBuffer.limit) return;
+  sendBuffer.limit = Math.max(sendBuffer.limit, Math.min(wanted, tcb.host.config.sendBufferMax));
 }
 
+/** Bytes; cwnd may be far more, where nothing is ever lost. */
+function usefulSendBuffer(tcb: Tcb): number {
+  const held = (tcb.deliveryRate / 1_000) * tcb.minRtt;
+  return held > 0 ? PATHS_IN_SEND_BUFFER * held : Infinity;
+}
+
+/** What timestamps cannot tell, and would tell too long once the buffers are full. */
+function isShort(tcb: Tcb): boolean {
+  const { rcvWindowTime } = tcb;
+  return rcvWindowTime > 0 && rcvWindowTime < COARSE_ROUND_TRIP && tcb.rcvRtt < CHANGED_ROUND_TRIP;
+}
+
+/** ms */
 function receiverRoundTrip(tcb: Tcb): number {
-  const rtt = tcb.rcvRtt > 0 ? tcb.rcvRtt : tcb.srtt > 0 ? tcb.srtt : UNKNOWN_ROUND_TRIP;
-  return Math.max(rtt, SHORTEST_ROUND_TRIP);
+  if (!tcb.timestampsOk || tcb.rcvRttEcho === 0)
+    return tcb.srtt > 0 ? tcb.srtt : UNKNOWN_ROUND_TRIP;
+  if (isShort(tcb)) return Math.max(tcb.rcvWindowTime, SHORTEST_ROUND_TRIP);
+  return Math.max(tcb.rcvRtt, COARSE_ROUND_TRIP);
 }

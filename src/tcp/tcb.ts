@@ -164,6 +164,11 @@ export class Tcb {
   /** Round trip as a receiver sees it, ms, from echoes of the timestamp {@link rcvRttEcho}; 0: none. */
   rcvRtt = -0;
   rcvRttEcho = 0;
+  /** Shortest time in ms that a whole window took to arrive; 0: none yet. Of the one under way, the
+   * right edge, and when that was announced. */
+  rcvWindowTime = -0;
+  rcvTimedTo: Seq = seq(0);
+  rcvTimedFrom = -0;
   /** Full segments of the peer, as they arrive, have so many octets; and the latest one had. */
   rcvFullSize: number;
   rcvLastSize = 0;

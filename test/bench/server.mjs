@@ -65,7 +65,6 @@ function keepIdle(socket) {
 }
 
 const web = createServer((_request, response) => response.end('hello\n'));
-web.keepAliveTimeout = 0;
 
 const SERVICES = [
   [7, echo],
