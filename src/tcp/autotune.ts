@@ -82,9 +82,10 @@ export function tuneSendBuffer(tcb: Tcb): void {
   sendBuffer.limit = Math.max(sendBuffer.limit, Math.min(wanted, tcb.host.config.sendBufferMax));
 }
 
-/** Bytes; cwnd may be far more, where nothing is ever lost. */
+/** Bytes; cwnd may be far more, where nothing is ever lost. Long round trips count as they are now. */
 function usefulSendBuffer(tcb: Tcb): number {
-  const held = (tcb.deliveryRate / 1_000) * tcb.minRtt;
+  const rtt = tcb.srtt < CHANGED_ROUND_TRIP ? tcb.minRtt : tcb.srtt;
+  const held = (tcb.deliveryRate / 1_000) * rtt;
   return held > 0 ? PATHS_IN_SEND_BUFFER * held : Infinity;
 }
 
