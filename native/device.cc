@@ -9,7 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
+#include <set>
 
+#include "arguments.h"
 #include "error.h"
 
 #ifndef TUNGETDEVNETNS
@@ -28,6 +31,22 @@ constexpr size_t kAlignment = 16;
 
 const uint8_t kEmptyVirtioHeader[kVirtioHeader] = {};
 
+// Descriptors that devices of this process own: a second owner would close the first one's, and libuv
+// ends the process when a descriptor that it watches is gone.
+std::mutex owned_mutex;
+std::set<int> owned;
+
+// False when a device has the descriptor already.
+bool Own(int fd) {
+  std::lock_guard<std::mutex> lock(owned_mutex);
+  return owned.insert(fd).second;
+}
+
+void Disown(int fd) {
+  std::lock_guard<std::mutex> lock(owned_mutex);
+  owned.erase(fd);
+}
+
 // True when the device lives in another network namespace than this process.
 bool IsForeign(int tun) {
   Fd theirs(ioctl(tun, TUNGETDEVNETNS));
@@ -44,6 +63,7 @@ Napi::Function Device::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Device::Start>("start"),
                          InstanceMethod<&Device::SetArena>("setArena"),
+                         InstanceMethod<&Device::SetBusyPoll>("setBusyPoll"),
                          InstanceMethod<&Device::Write>("write"),
                          InstanceMethod<&Device::PollWritable>("pollWritable"),
                          InstanceMethod<&Device::RefHandle>("ref"),
@@ -53,24 +73,31 @@ Napi::Function Device::Define(Napi::Env env) {
 }
 
 Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
-  std::string name = info[0].As<Napi::String>();
-  int fd = info[1].As<Napi::Number>();
-  bool offload = info[2].As<Napi::Boolean>();
+  std::string name = InterfaceArgument(info, 0);
+  int fd = IntArgument(info, 1, "fd", -1);
+  bool offload = BooleanArgument(info, 2, "offload");
 
   if (fd >= 0) {
     Adopt(fd);
   } else {
-    Open(name, offload);
+    Queues queues = Queues::kOne;
+    if (info[3].IsNumber()) queues = static_cast<Queues>(info[3].As<Napi::Number>().Int32Value());
+    Open(name, offload, queues);
   }
-  SetOffload(offload);
-  foreign_ = IsForeign(fd_.get());
-  StartHandles();
-  DefineProperties(info.This().As<Napi::Object>());
+  try {
+    SetOffload(offload);
+    foreign_ = IsForeign(fd_.get());
+    DefineProperties(info.This().As<Napi::Object>());
+    StartHandles();
+  } catch (...) {
+    Disown(fd_.get());
+    throw;
+  }
 }
 
 Device::~Device() { Shutdown(); }
 
-void Device::Open(const std::string& name, bool offload) {
+void Device::Open(const std::string& name, bool offload, Queues queues) {
   Fd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid()) throw SystemError(Env(), "open", errno);
 
@@ -82,13 +109,21 @@ void Device::Open(const std::string& name, bool offload) {
 
   ifreq request = {};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | (vnet_ ? IFF_VNET_HDR : 0));
+  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | (vnet_ ? IFF_VNET_HDR : 0) |
+                                         (queues == Queues::kOne ? 0 : IFF_MULTI_QUEUE));
   if (ioctl(fd.get(), TUNSETIFF, &request) < 0) throw SystemError(Env(), "TUNSETIFF", errno);
   name_ = request.ifr_name;
+  shared_ = queues == Queues::kShare;
+  if (queues == Queues::kNone) {
+    ifreq detach = {};
+    detach.ifr_flags = IFF_DETACH_QUEUE;
+    if (ioctl(fd.get(), TUNSETQUEUE, &detach) < 0) throw SystemError(Env(), "TUNSETQUEUE", errno);
+  }
 
   if (ioctl(fd.get(), TUNGETIFF, &request) == 0) {
     persistent_ = (static_cast<unsigned short>(request.ifr_flags) & IFF_PERSIST) != 0;
   }
+  Own(fd.get());
   fd_.Reset(fd.Release());
 }
 
@@ -102,12 +137,14 @@ void Device::Adopt(int fd) {
   name_ = request.ifr_name;
   vnet_ = (flags & IFF_VNET_HDR) != 0;
   persistent_ = (flags & IFF_PERSIST) != 0;
+  shared_ = (flags & IFF_MULTI_QUEUE) != 0;
 
   int status = fcntl(fd, F_GETFL);
   if (status < 0 || fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0 ||
       fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
     throw SystemError(Env(), "fcntl", errno);
   }
+  if (!Own(fd)) throw SystemError(Env(), "TUNGETIFF", EBUSY);
   fd_.Reset(fd);
 }
 
@@ -137,12 +174,15 @@ void Device::StartHandles() {
   int status = uv_poll_init(loop, &handles->poll, fd_.get());
   if (status != 0) throw SystemError(Env(), "uv_poll_init", -status);
   uv_timer_init(loop, &handles->timer);
+  uv_idle_init(loop, &handles->idle);
   handles->device = this;
-  handles->open = 2;
+  handles->open = 3;
   handles->poll.data = handles.get();
   handles->timer.data = handles.get();
+  handles->idle.data = handles.get();
   uv_unref(reinterpret_cast<uv_handle_t*>(&handles->poll));
   uv_unref(reinterpret_cast<uv_handle_t*>(&handles->timer));
+  uv_unref(reinterpret_cast<uv_handle_t*>(&handles->idle));
   handles_ = handles.release();
   napi_add_async_cleanup_hook(env, OnCleanup, handles_, &handles_->cleanup);
 }
@@ -163,41 +203,42 @@ void Device::DefineProperties(Napi::Object self) {
 Napi::Value Device::Start(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (handles_ == nullptr) throw SystemError(env, "start", EBADF);
-  HoldArena(info, 0, 1);
-  auto offsets = info[2].As<Napi::Int32Array>();
-  auto lengths = info[3].As<Napi::Int32Array>();
+  if (reading_) throw SystemError(env, "start", EALREADY);
+  View view;
+  Napi::Object offsets = ViewArgument(info, 2, "offset", napi_int32_array, &view);
+  Napi::Object lengths = ViewArgument(info, 3, "length", napi_int32_array, &view);
+  Napi::Function on_packets = FunctionArgument(info, 4, "onPackets");
+  Napi::Function on_writable = FunctionArgument(info, 5, "onWritable");
+  HoldArena(info);
   offset_array_ = Napi::Persistent(offsets);
   length_array_ = Napi::Persistent(lengths);
-  offset_ = offsets.Data();
-  length_ = lengths.Data();
-  capacity_ = std::min(offsets.ElementLength(), lengths.ElementLength());
-  on_packets_ = Napi::Persistent(info[4].As<Napi::Function>());
-  on_writable_ = Napi::Persistent(info[5].As<Napi::Function>());
+  on_packets_ = Napi::Persistent(on_packets);
+  on_writable_ = Napi::Persistent(on_writable);
   context_ = std::make_unique<Napi::AsyncContext>(env, "TUN", info.This().As<Napi::Object>());
-  if (!reading_) Ref();  // An open device is in use, whether or not JavaScript points to it.
+  Ref();  // An open device is in use, whether or not JavaScript points to it.
   reading_ = true;
   Poll();
   return env.Undefined();
 }
 
 Napi::Value Device::SetArena(const Napi::CallbackInfo& info) {
-  HoldArena(info, 0, 1);
+  HoldArena(info);
   return info.Env().Undefined();
 }
 
-void Device::HoldArena(const Napi::CallbackInfo& info, size_t bytes, size_t from) {
-  auto arena = info[bytes].As<Napi::Uint8Array>();
-  uint8_t* data = arena.Data();
-  if (data != bytes_) {
-    arena_ = Napi::Persistent(arena);
-    bytes_ = data;
-    byte_length_ = arena.ByteLength();
-  }
-  from_ = static_cast<size_t>(info[from].As<Napi::Number>().Int64Value());
+// Takes the arguments `bytes` and `from`.
+void Device::HoldArena(const Napi::CallbackInfo& info) {
+  View view;
+  Napi::Object arena = ViewArgument(info, 0, "bytes", napi_uint8_array, &view);
+  size_t from = static_cast<size_t>(IntegerArgument(info, 1, "from", 0, INT32_MAX));
+  if (from > view.length) throw OutOfRange(info.Env(), "from");
+  if (handles_ == nullptr) return;
+  if (arena_.IsEmpty() || !arena_.Value().StrictEquals(arena)) arena_ = Napi::Persistent(arena);
+  from_ = from;
 }
 
 void Device::Poll() {
-  if (handles_ == nullptr) return;
+  if (handles_ == nullptr || ended_) return;
   int events = (reading_ ? UV_READABLE : 0) | (awaiting_writable_ ? UV_WRITABLE : 0);
   uv_poll_start(&handles_->poll, events, OnPoll);
 }
@@ -214,6 +255,12 @@ void Device::OnPoll(uv_poll_t* handle, int status, int events) {
   }
 }
 
+// As long as this handle is active, the loop looks at its descriptors without sleeping.
+void Device::OnIdle(uv_idle_t* handle) {
+  Device* device = static_cast<Handles*>(handle->data)->device;
+  if (device == nullptr || device->busy_poll_.GivesUp(uv_hrtime())) uv_idle_stop(handle);
+}
+
 void Device::OnTimer(uv_timer_t* handle) {
   Device* device = static_cast<Handles*>(handle->data)->device;
   if (device == nullptr) return;
@@ -222,29 +269,52 @@ void Device::OnTimer(uv_timer_t* handle) {
 }
 
 void Device::ReadPackets() {
+  if (!reading_) return;
+  napi_env env = Env();
+  // Their memory may be another's since the last time.
+  View arena, offset, length;
+  bool usable = ViewOf(env, arena_.Value(), napi_uint8_array, &arena) &&
+                ViewOf(env, offset_array_.Value(), napi_int32_array, &offset) &&
+                ViewOf(env, length_array_.Value(), napi_int32_array, &length);
+  const size_t capacity = usable ? std::min(offset.length, length.length) : 0;
   const size_t header = vnet_ ? kVirtioHeader : 0;
   size_t at = from_;
   size_t count = 0;
-  int error = 0;
-  while (count < capacity_) {
+  int error = -EFAULT;  // without room for a single packet
+  while (count < capacity) {
     size_t start = (at + header + kAlignment - 1) / kAlignment * kAlignment;
-    if (start - header + kLargestRead > byte_length_) break;
-    ssize_t n = read(fd_.get(), bytes_ + start - header, kLargestRead);
+    if (start - header + kLargestRead > arena.length) break;
+    error = 0;
+    ssize_t n = read(fd_.get(), arena.bytes() + start - header, kLargestRead);
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) error = -errno;
       break;
     }
-    size_t length = static_cast<size_t>(n) > header ? static_cast<size_t>(n) - header : 0;
-    offset_[count] = static_cast<int32_t>(start);
-    length_[count] = static_cast<int32_t>(length);
+    size_t size = static_cast<size_t>(n) > header ? static_cast<size_t>(n) - header : 0;
+    offset.ints()[count] = static_cast<int32_t>(start);
+    length.ints()[count] = static_cast<int32_t>(size);
     count++;
-    at = start + length;
+    at = start + size;
   }
   if (count == 0 && error == 0) return;
-  napi_value arguments[] = {Napi::Number::New(Env(), static_cast<double>(count)),
-                            Napi::Number::New(Env(), error)};
+  if (error != 0) EndReading();
+  busy_poll_.Arrived(uv_hrtime(), count);
+  napi_value arguments[] = {Napi::Number::New(env, static_cast<double>(count)),
+                            Napi::Number::New(env, error)};
   Call(on_packets_, 2, arguments);
+  if (handles_ == nullptr) return;
+  if (busy_poll_.Answered(uv_hrtime())) {
+    uv_idle_start(&handles_->idle, OnIdle);
+  } else {
+    uv_idle_stop(&handles_->idle);
+  }
+}
+
+// After an error nothing would change, and libuv would report it again and again.
+void Device::EndReading() {
+  ended_ = true;
+  uv_poll_stop(&handles_->poll);
 }
 
 void Device::Writable() {
@@ -270,34 +340,51 @@ void Device::Call(const Napi::FunctionReference& callback, size_t count,
 Napi::Value Device::Write(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (handles_ == nullptr) return Napi::Number::New(env, -EBADF);
-  auto list = info[0].As<Napi::Array>();
-  auto pieces = info[1].As<Napi::Int32Array>();
-  auto piece_end = info[2].As<Napi::Int32Array>();
-  size_t first = info[3].As<Napi::Number>().Uint32Value();
-  size_t end = first + info[4].As<Napi::Number>().Uint32Value();
-  const int32_t* piece = pieces.Data();
-  const int32_t* ends = piece_end.Data();
-  if (end > piece_end.ElementLength()) return Napi::Number::New(env, -EFAULT);
+  CollectBuffers(info);
+  View pieces, piece_end;
+  ViewArgument(info, 1, "pieces", napi_int32_array, &pieces);
+  ViewArgument(info, 2, "pieceEnd", napi_int32_array, &piece_end);
+  size_t first = static_cast<size_t>(IntegerArgument(info, 3, "first", 0, UINT32_MAX));
+  size_t end = first + static_cast<size_t>(IntegerArgument(info, 4, "count", 0, UINT32_MAX));
+  if (end > piece_end.length) return Napi::Number::New(env, -EFAULT);
 
-  buffers_.clear();
-  for (uint32_t i = 0, length = list.Length(); i < length; i++) {
-    Napi::Value element = list[i];
-    auto bytes = element.As<Napi::Uint8Array>();
-    buffers_.push_back({bytes.Data(), bytes.ByteLength()});
-  }
-
-  int32_t limit = static_cast<int32_t>(pieces.ElementLength() / 3);
+  const int32_t* piece = pieces.ints();
+  const int32_t* ends = piece_end.ints();
+  int32_t limit = static_cast<int32_t>(std::min<size_t>(pieces.length / 3, INT32_MAX));
   int32_t from = first == 0 ? 0 : ends[first - 1];
   for (size_t i = first; i < end; i++) {
     int32_t to = ends[i];
     int error = EFAULT;
-    if (from >= 0 && from <= to && to <= limit) error = WritePacket(piece + from * 3, to - from);
+    if (from >= 0 && from <= to && to <= limit) {
+      error = WritePacket(piece + static_cast<size_t>(from) * 3, to - from);
+    }
     if (error != 0) {
       return Napi::Number::New(env, i > first ? static_cast<double>(i - first) : -error);
     }
     from = to;
   }
   return Napi::Number::New(env, static_cast<double>(end - first));
+}
+
+// Takes the argument `buffers`. All elements are fetched before any is looked into: a getter among
+// them may run JavaScript, which may detach what came before.
+void Device::CollectBuffers(const Napi::CallbackInfo& info) {
+  napi_env env = info.Env();
+  if (!info[0].IsArray()) throw InvalidType(env, "buffers", "an array of Uint8Array");
+  auto list = info[0].As<Napi::Array>();
+  std::vector<napi_value> elements;
+  elements.swap(elements_);  // keeps its memory from call to call, and a nested call off it
+  elements.clear();
+  for (uint32_t i = 0; i < list.Length(); i++) elements.push_back(list.Get(i));
+  buffers_.clear();
+  for (napi_value element : elements) {
+    View view;
+    if (!ViewOf(env, element, napi_uint8_array, &view)) {
+      throw InvalidType(env, "buffers", "an array of Uint8Array");
+    }
+    buffers_.push_back(view);
+  }
+  elements_.swap(elements);
 }
 
 // Writes one packet; returns 0 or an errno.
@@ -311,7 +398,7 @@ int Device::WritePacket(const int32_t* piece, int pieces) {
     size_t offset = static_cast<uint32_t>(piece[1]);
     size_t length = static_cast<uint32_t>(piece[2]);
     if (index >= buffers_.size() || offset + length > buffers_[index].length) return EFAULT;
-    iovecs_.push_back({buffers_[index].data + offset, length});
+    iovecs_.push_back({buffers_[index].bytes() + offset, length});
   }
   ssize_t n;
   do {
@@ -320,14 +407,22 @@ int Device::WritePacket(const int32_t* piece, int pieces) {
   return n < 0 ? errno : 0;
 }
 
+Napi::Value Device::SetBusyPoll(const Napi::CallbackInfo& info) {
+  constexpr int64_t kMost = 1'000'000;
+  auto limit = static_cast<uint64_t>(IntegerArgument(info, 0, "microseconds", 0, kMost));
+  busy_poll_.SetLimit(limit * 1000);
+  return info.Env().Undefined();
+}
+
 Napi::Value Device::PollWritable(const Napi::CallbackInfo& info) {
   if (handles_ == nullptr) return info.Env().Undefined();
-  uint32_t delay = info[0].As<Napi::Number>().Uint32Value();
+  int delay = IntArgument(info, 0, "delay", 0);
+  if (!reading_) throw SystemError(info.Env(), "pollWritable", EINVAL);
   if (delay == 0) {
     awaiting_writable_ = true;
     Poll();
   } else {
-    uv_timer_start(&handles_->timer, OnTimer, delay, 0);
+    uv_timer_start(&handles_->timer, OnTimer, static_cast<uint64_t>(delay), 0);
   }
   return info.Env().Undefined();
 }
@@ -345,12 +440,14 @@ Napi::Value Device::UnrefHandle(const Napi::CallbackInfo& info) {
 Napi::Value Device::CloseHandle(const Napi::CallbackInfo& info) {
   bool held = handles_ != nullptr && reading_;
   // Whoever attaches to a persistent device next may not know about offload.
-  if (handles_ != nullptr && persistent_) ioctl(fd_.get(), TUNSETOFFLOAD, 0);
+  if (handles_ != nullptr && persistent_ && !shared_) ioctl(fd_.get(), TUNSETOFFLOAD, 0);
   Shutdown();
   // They lead back to this object, which could never be collected while it holds them.
   on_packets_.Reset();
   on_writable_.Reset();
   arena_.Reset();
+  offset_array_.Reset();
+  length_array_.Reset();
   if (held) Unref();
   return info.Env().Undefined();
 }
@@ -369,6 +466,8 @@ void Device::Shutdown() {
   };
   uv_close(reinterpret_cast<uv_handle_t*>(&handles->poll), closed);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles->timer), closed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&handles->idle), closed);
+  Disown(fd_.get());
   fd_.Reset(-1);
 }
 

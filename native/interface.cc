@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <string>
 
+#include "arguments.h"
 #include "error.h"
 #include "fd.h"
 #include "functions.h"
@@ -31,7 +32,7 @@ Fd ControlSocket(Napi::Env env) {
 
 ifreq Request(const Napi::CallbackInfo& info) {
   ifreq request = {};
-  std::string name = info[0].As<Napi::String>();
+  std::string name = InterfaceArgument(info, 0);
   name.copy(request.ifr_name, IFNAMSIZ - 1);
   return request;
 }
@@ -49,11 +50,15 @@ int Index(const Napi::CallbackInfo& info) {
 
 in_addr Address(const Napi::CallbackInfo& info, size_t index) {
   in_addr address = {};
-  std::string text = info[index].As<Napi::String>();
+  std::string text = StringArgument(info, index, "address");
   if (inet_pton(AF_INET, text.c_str(), &address) != 1) {
     throw SystemError(info.Env(), "inet_pton", EINVAL);
   }
   return address;
+}
+
+int Prefix(const Napi::CallbackInfo& info, size_t index) {
+  return IntArgument(info, index, "prefix", 0, 32);
 }
 
 // interfaceInfo(name) -> { index, mtu, txQueueLength, up }
@@ -74,32 +79,32 @@ Napi::Value Info(const Napi::CallbackInfo& info) {
 // setMtu(name, bytes)
 void SetMtu(const Napi::CallbackInfo& info) {
   ifreq request = Request(info);
-  request.ifr_mtu = info[1].As<Napi::Number>();
+  request.ifr_mtu = IntArgument(info, 1, "bytes");
   Control(info.Env(), SIOCSIFMTU, "SIOCSIFMTU", &request);
 }
 
 // setTxQueueLength(name, packets)
 void SetTxQueueLength(const Napi::CallbackInfo& info) {
   ifreq request = Request(info);
-  request.ifr_qlen = info[1].As<Napi::Number>();
+  request.ifr_qlen = IntArgument(info, 1, "packets");
   Control(info.Env(), SIOCSIFTXQLEN, "SIOCSIFTXQLEN", &request);
 }
 
 // setUp(name, up)
 void SetUp(const Napi::CallbackInfo& info) {
   ifreq request = Request(info);
+  bool up = BooleanArgument(info, 1, "up");
   Control(info.Env(), SIOCGIFFLAGS, "SIOCGIFFLAGS", &request);
   short flags = request.ifr_flags;
-  bool up = info[1].As<Napi::Boolean>();
   request.ifr_flags = static_cast<short>(up ? flags | IFF_UP : flags & ~IFF_UP);
   if (request.ifr_flags != flags) Control(info.Env(), SIOCSIFFLAGS, "SIOCSIFFLAGS", &request);
 }
 
 // hasAddress(name, address, prefix)
 Napi::Value HasAddress(const Napi::CallbackInfo& info) {
-  std::string name = info[0].As<Napi::String>();
+  std::string name = InterfaceArgument(info, 0);
   in_addr address = Address(info, 1);
-  int prefix = info[2].As<Napi::Number>();
+  int prefix = Prefix(info, 2);
   uint32_t mask = prefix == 0 ? 0 : htonl(~uint32_t{0} << (32 - prefix));
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) throw SystemError(info.Env(), "getifaddrs", errno);
@@ -168,11 +173,11 @@ class Message {
 
 // changeAddress(name, add, address, prefix)
 void ChangeAddress(const Napi::CallbackInfo& info) {
-  bool add = info[1].As<Napi::Boolean>();
+  bool add = BooleanArgument(info, 1, "add");
   in_addr address = Address(info, 2);
   ifaddrmsg body = {};
   body.ifa_family = AF_INET;
-  body.ifa_prefixlen = static_cast<uint8_t>(info[3].As<Napi::Number>().Uint32Value());
+  body.ifa_prefixlen = static_cast<uint8_t>(Prefix(info, 3));
   body.ifa_index = static_cast<unsigned>(Index(info));
   Message message(add ? RTM_NEWADDR : RTM_DELADDR, add ? NLM_F_CREATE | NLM_F_EXCL : 0, body);
   message.Add(IFA_LOCAL, &address, sizeof address);
@@ -183,12 +188,12 @@ void ChangeAddress(const Napi::CallbackInfo& info) {
 
 // changeRoute(name, add, destination, prefix)
 void ChangeRoute(const Napi::CallbackInfo& info) {
-  bool add = info[1].As<Napi::Boolean>();
+  bool add = BooleanArgument(info, 1, "add");
   in_addr destination = Address(info, 2);
   int index = Index(info);
   rtmsg body = {};
   body.rtm_family = AF_INET;
-  body.rtm_dst_len = static_cast<uint8_t>(info[3].As<Napi::Number>().Uint32Value());
+  body.rtm_dst_len = static_cast<uint8_t>(Prefix(info, 3));
   body.rtm_table = RT_TABLE_MAIN;
   body.rtm_protocol = RTPROT_STATIC;
   body.rtm_scope = RT_SCOPE_LINK;

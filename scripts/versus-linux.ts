@@ -1,5 +1,5 @@
-import * as os from 'node:os';
 import { parseArgs } from 'node:util';
+import { machine } from './lib/machine.js';
 import { isInOwnNamespace, runInOwnNamespace } from './lib/own-namespace.js';
 import { chosenCells, grid, quickGrid } from './versus/cells.js';
 import { measureFairness, printFairness } from './versus/fairness.js';
@@ -151,15 +151,6 @@ function positive(name: string, text: string): number {
 
 function usage(message: string): Error {
   return Object.assign(new Error(message), { code: 'ERR_PARSE_ARGS_VALUE' });
-}
-
-function machine(): { cpu: string; kernel: string; node: string } {
-  const cpus = os.cpus();
-  return {
-    cpu: `${cpus.length} x ${cpus[0]?.model ?? 'unknown'}`,
-    kernel: os.release(),
-    node: process.version,
-  };
 }
 
 main().then(

@@ -144,9 +144,9 @@ setup_dist() {
   mkdir -p dist && touch dist/.built
 }
 
-# The simulations of test/sim, and src/ with them, as JavaScript in dist-sim/.
+# The simulations of test/sim, the fuzzer of test/fuzz, and src/ with them, as JavaScript in dist-sim/.
 setup_simulations() {
-  if [ -f dist-sim/.built ] && [ -z "$(find src test/sim test/support tsconfig.json \
+  if [ -f dist-sim/.built ] && [ -z "$(find src test/sim test/fuzz test/support tsconfig.json \
     node_modules/.package-lock.json -newer dist-sim/.built -print | head -n 1)" ]; then
     return 0
   fi
@@ -154,7 +154,24 @@ setup_simulations() {
   rm -rf dist-sim
   node node_modules/typescript/bin/tsc -p test/sim >&2 ||
     { setup_die 'the TypeScript in test/sim does not compile'; return 1; }
+  # The addon is looked for beside src/.
+  ln -sfn ../build dist-sim/build
   touch dist-sim/.built
+}
+
+# The runner of packet scripts, and src/ with it, as JavaScript in dist-packet-scripts/.
+setup_packet_scripts() {
+  local runner=test/conformance/packet-scripts built=dist-packet-scripts
+  if [ -f "$built/.built" ] && [ -z "$(find src "$runner" test/support tsconfig.json \
+    node_modules/.package-lock.json -newer "$built/.built" -print | head -n 1)" ]; then
+    return 0
+  fi
+  setup_say 'compiling the runner of packet scripts'
+  rm -rf "$built"
+  node node_modules/typescript/bin/tsc -p "$runner" >&2 ||
+    { setup_die "the TypeScript in $runner does not compile"; return 1; }
+  # The addon is looked for beside src/.
+  ln -s ../build "$built/build" && touch "$built/.built"
 }
 
 # promtool of Debian's prometheus, unpacked into .cache/bin: installed, the package would start a server.

@@ -48,9 +48,12 @@ export class Ending {
     });
   }
 
-  /** Calls `look` after every `ms` until it is over. Rejects when `look` does. */
+  /**
+   * Calls `look` after every `ms` until it is over, and then does not wait for one that is under way:
+   * what is asked may have stopped answering. Rejects when `look` does.
+   */
   async every(ms: number, look: () => Promise<void>): Promise<void> {
-    while (!(await this.wait(ms))) await look();
+    while (!(await this.wait(ms))) await this.unless(look());
   }
 
   release(): void {

@@ -3,8 +3,10 @@ import type { ConnectionInfo, SocketInfo } from '../stack/connection.js';
 
 /** What was seen of a stack at one time. */
 export interface Sample {
-  /** ms */
+  /** ms since 1970. */
   at: number;
+  /** ms of a clock that nobody sets; rates go by this one. */
+  time: number;
   counters: CountersSnapshot;
   sockets: readonly SocketInfo[];
 }
@@ -30,7 +32,7 @@ export interface Rates {
 
 /** Packets and bytes are those of IPv4, headers included; those of a connection are its payload. */
 export function ratesBetween(before: Sample, after: Sample): Rates {
-  const seconds = Math.max((after.at - before.at) / 1000, 1e-3);
+  const seconds = Math.max((after.time - before.time) / 1000, 1e-3);
   const rate = (name: Exclude<keyof CountersSnapshot, 'drops'>) =>
     (after.counters[name] - before.counters[name]) / seconds;
   return {

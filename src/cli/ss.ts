@@ -94,7 +94,7 @@ async function watch(
     between = choice.json ? '' : '\n';
   };
   try {
-    await listAgain();
+    await ending.unless(listAgain());
     await ending.every(interval, listAgain);
   } finally {
     ending.release();

@@ -1,12 +1,9 @@
 import type { CountersSnapshot } from '../base/counters.js';
-import { ratesBetween } from './rates.js';
+import { ratesBetween, type Sample } from './rates.js';
 import { bitRate } from './socket-table.js';
 
-/** Counters as they were at a time in ms. */
-export interface Look {
-  at: number;
-  counters: CountersSnapshot;
-}
+/** Counters as they were at a time. */
+export type Look = Omit<Sample, 'sockets'>;
 
 const WIDTHS = [9, 9, 10, 10, 9, 9, 9];
 const COLUMNS = ['in', 'out', 'in', 'out', 'retrans', 'dropped', 'opened'];
@@ -20,7 +17,7 @@ export const RATE_HEADING: readonly string[] = [
 /** What happened between two looks, per second. */
 export function rateRow(before: Look, after: Look): string {
   const rates = ratesBetween({ ...before, sockets: [] }, { ...after, sockets: [] });
-  const seconds = Math.max((after.at - before.at) / 1000, 1e-3);
+  const seconds = Math.max((after.time - before.time) / 1000, 1e-3);
   const opened = (openings(after.counters) - openings(before.counters)) / seconds;
   const rounded = (value: number) => String(Math.round(value));
   return cells([

@@ -1,3 +1,4 @@
+import { systemRuntime } from '../runtime/system.js';
 import { lookInterval, parse } from './arguments.js';
 import type { Command } from './command.js';
 import { UsageError } from './command.js';
@@ -61,16 +62,22 @@ async function watch(
 ): Promise<void> {
   const look = async (): Promise<Look> => ({
     at: Date.now(),
+    time: systemRuntime().now(),
     counters: await client.ask('counters'),
   });
   const output = liveOutput(io.stdout);
   const ending = new Ending(io, false);
   let rows = 0;
   try {
-    let before = await look();
+    let before: Look | undefined;
+    await ending.unless(
+      look().then((first) => {
+        before = first;
+      }),
+    );
     await ending.every(interval, async () => {
       const after = await look();
-      const lines = json ? [growthLine(before, after)] : [rateRow(before, after)];
+      const lines = json ? [growthLine(before!, after)] : [rateRow(before!, after)];
       if (!json && rows++ % PAGE === 0) lines.unshift(...RATE_HEADING);
       await ending.unless(written(output, `${lines.join('\n')}\n`));
       before = after;
@@ -83,5 +90,5 @@ async function watch(
 
 function growthLine(before: Look, after: Look): string {
   const counters = growth(before.counters, after.counters);
-  return JSON.stringify({ at: after.at, seconds: (after.at - before.at) / 1000, counters });
+  return JSON.stringify({ at: after.at, seconds: (after.time - before.time) / 1000, counters });
 }

@@ -1,3 +1,4 @@
+import { systemRuntime } from '../runtime/system.js';
 import { wantsColour } from '../stack/ladder.js';
 import { lookInterval, parse } from './arguments.js';
 import type { Command } from './command.js';
@@ -61,7 +62,7 @@ async function run(argv: string[], io: Io): Promise<number> {
 async function take(client: ControlClient): Promise<Sample> {
   const counters = await client.ask('counters');
   const { sockets } = await client.ask('sockets');
-  return { at: Date.now(), counters, sockets };
+  return { at: Date.now(), time: systemRuntime().now(), counters, sockets };
 }
 
 /** Two looks make one screen. */
@@ -138,11 +139,16 @@ async function watch(
 ): Promise<void> {
   const ending = new Ending(io, true);
   try {
-    let before = await take(client);
-    await ending.unless(look(ratesBetween(before, before), before));
+    let before: Sample | undefined;
+    await ending.unless(
+      take(client).then((first) => {
+        before = first;
+      }),
+    );
+    if (before !== undefined) await ending.unless(look(ratesBetween(before, before), before));
     await ending.every(interval, async () => {
       const after = await take(client);
-      await ending.unless(look(ratesBetween(before, after), after));
+      await ending.unless(look(ratesBetween(before!, after), after));
       before = after;
     });
   } finally {

@@ -25,6 +25,10 @@ export abstract class LinkWrapper implements Link {
     return this.inner.blocked;
   }
 
+  get discarded(): number {
+    return this.inner.discarded ?? 0;
+  }
+
   abstract open(receiver: LinkReceiver): void;
 
   send(batch: TxBatch): void {

@@ -30,6 +30,8 @@ export interface Link {
   send(batch: TxBatch): void;
   /** True while packets wait in the link; the host stops making new ones until `writable()`. */
   readonly blocked: boolean;
+  /** Packets that were sent, and that the link could not get rid of: it was full, down or closed. */
+  readonly discarded?: number;
   /** Stops delivery and gives everything back. Idempotent. */
   close(): void;
 }

@@ -132,6 +132,10 @@ export class MemoryLink implements Link {
     return this.#blocked;
   }
 
+  get discarded(): number {
+    return this.dropped;
+  }
+
   open(receiver: LinkReceiver): void {
     this.#receiver = receiver;
     this.#peer.#wakeUp();

@@ -20,11 +20,12 @@ export class PacketQueue {
     return this.#waiting.length - this.#head;
   }
 
-  /** Takes a copy of packet `i` of `batch`; false when there is no room for it. */
+  /** Takes a copy of packet `i` of `batch`; false when there is no room for it, or no memory. */
   push(batch: TxBatch, i: number): boolean {
     const length = batch.packetLength(i);
     if (this.count >= MAX_PACKETS || this.#bytes + length > MAX_BYTES) return false;
-    const copy = new Uint8Array(length);
+    const copy = allocate(length);
+    if (copy === null) return false;
     batch.copyPacket(i, copy, 0);
     this.#waiting.push(copy);
     this.#bytes += length;
@@ -58,5 +59,13 @@ export class PacketQueue {
     this.packets = [];
     this.#head = 0;
     this.#bytes = 0;
+  }
+}
+
+function allocate(bytes: number): Uint8Array | null {
+  try {
+    return new Uint8Array(bytes);
+  } catch {
+    return null;
   }
 }

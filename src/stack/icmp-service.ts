@@ -1,4 +1,5 @@
 import type { Counters } from '../base/counters.js';
+import { SipHash } from '../base/siphash.js';
 import type { Failure } from '../tcp/tcb.js';
 import { Drop } from '../wire/drop-reason.js';
 import {
@@ -26,6 +27,8 @@ import type { IpOutput } from './ip-output.js';
 const PROTOCOL_UDP = 17;
 /** Errors that we send at most in one second, so that we are no amplifier (RFC 1812 §4.3.2.8). */
 const ERRORS_PER_SECOND = 100;
+/** By so many the limit varies, from second to second. */
+const LIMIT_JITTER = 64;
 /** The smallest path MTU that we believe in (RFC 1191 §3). */
 const MIN_PATH_MTU = 68;
 
@@ -37,6 +40,8 @@ export interface QuotedInput {
   /** `quoted` has the addresses, ports and sequence number of a segment that we sent. */
   icmpError(quoted: Segment, failure: Failure, hard: boolean, now: number): boolean;
   fragmentationNeeded(quoted: Segment, mtu: number, now: number): boolean;
+  /** Whether the connection may be another shard's. */
+  isErrorElsewhere(quoted: Segment, by: Interface): boolean;
 }
 
 /** ICMP of a host: answers echo, reports what nobody here takes, passes errors on to TCP. */
@@ -45,14 +50,20 @@ export class IcmpService {
   readonly #quoted = new Segment();
   readonly #buffer = new Uint8Array(IPV4_MAX_BYTES);
   readonly #bufferView = new DataView(this.#buffer.buffer);
+  readonly #jitter: SipHash;
+  readonly #second = new Int32Array(1);
   #errorsSince = -Infinity;
-  #errors = 0;
+  #allowed = 0;
 
   constructor(
     private readonly counters: Counters,
     private readonly output: IpOutput,
     private readonly tcp: QuotedInput,
-  ) {}
+    /** 16 unpredictable bytes. */
+    key: Uint8Array,
+  ) {
+    this.#jitter = new SipHash(key);
+  }
 
   input(
     bytes: Uint8Array,
@@ -74,7 +85,7 @@ export class IcmpService {
       case ICMP_UNREACHABLE:
       case ICMP_TIME_EXCEEDED:
       case ICMP_PARAMETER_PROBLEM:
-        return this.#errorArrives(bytes, view, now);
+        return this.#errorArrives(bytes, view, by, now);
       default:
         // Source quench among them: RFC 9293 MUST-55.
         return Drop.ICMP_TYPE;
@@ -128,19 +139,26 @@ export class IcmpService {
     this.output.sendIcmp(by, to.dstAddr, to.srcAddr, to.tos, message);
   }
 
+  /**
+   * A limit that is known and shared lets one who spends it count the errors that others were sent
+   * (CVE-2020-25705), so it is not known.
+   */
   #mayReport(now: number): boolean {
     if (now - this.#errorsSince >= 1_000) {
       this.#errorsSince = now;
-      this.#errors = 0;
+      this.#second[0]!++;
+      const less = this.#jitter.hash(this.#second, 1) & (LIMIT_JITTER - 1);
+      this.#allowed = ERRORS_PER_SECOND - less;
     }
-    return this.#errors++ < ERRORS_PER_SECOND;
+    return --this.#allowed >= 0;
   }
 
   /** An error is for the connection whose segment it quotes (RFC 9293 MUST-54). */
-  #errorArrives(bytes: Uint8Array, view: DataView, now: number): Drop {
+  #errorArrives(bytes: Uint8Array, view: DataView, by: Interface, now: number): Drop {
     const { type, code, rest, bodyOffset, bodyLength } = this.#message;
     if (!this.#readQuoted(bytes, view, bodyOffset, bodyLength)) return Drop.ICMP_UNQUOTED;
     const quoted = this.#quoted;
+    if (this.tcp.isErrorElsewhere(quoted, by)) return Drop.ELSEWHERE;
     if (type === ICMP_UNREACHABLE && code === FRAG_NEEDED) {
       const length = view.getUint16(bodyOffset + 2);
       const mtu = (rest & 0xffff) === 0 ? plateauBelow(length) : rest & 0xffff;

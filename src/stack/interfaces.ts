@@ -1,4 +1,5 @@
 import { TxBatch } from '../base/batch.js';
+import type { Counters } from '../base/counters.js';
 import type { Link } from '../link/link.js';
 import { isBroadcast, isLoopback, isMulticast } from '../wire/ipv4.js';
 
@@ -13,12 +14,15 @@ export class Interface {
   readonly tx = new TxBatch();
   /** False when the link has ended; nothing is routed by it any more. */
   isUp = true;
+  /** What the link had discarded when {@link countDiscards} last looked. */
+  #discarded = 0;
 
   constructor(
     readonly index: number,
     readonly link: Link,
     readonly addresses: readonly InterfaceAddress[],
     readonly isLoopback: boolean,
+    readonly counters: Counters,
   ) {}
 
   /** Makes room for a packet with `arenaBytes` in the batch's arena. */
@@ -28,8 +32,20 @@ export class Interface {
 
   flush(): void {
     if (this.tx.count === 0) return;
-    this.link.send(this.tx);
-    this.tx.reset();
+    try {
+      this.link.send(this.tx);
+    } finally {
+      // What is left would go out again later, when its bytes may be others.
+      this.tx.reset();
+      this.countDiscards();
+    }
+  }
+
+  /** Counts what the link has discarded of this batch, or of earlier ones that waited in it. */
+  countDiscards(): void {
+    const discarded = this.link.discarded ?? 0;
+    this.counters.ipOutDiscards += discarded - this.#discarded;
+    this.#discarded = discarded;
   }
 }
 
@@ -38,18 +54,23 @@ export class Interfaces {
   readonly all: Interface[] = [];
   /** Every datagram that arrives is for us, whatever its destination. */
   readonly acceptAny: boolean;
+  readonly #counters: Counters;
   #own = new Int32Array(0);
+  /** Broadcast addresses of our own networks. */
+  #broadcasts = new Int32Array(0);
   #loopback: Interface | null = null;
 
-  constructor(acceptAny: boolean) {
+  constructor(acceptAny: boolean, counters: Counters) {
     this.acceptAny = acceptAny;
+    this.#counters = counters;
   }
 
   add(link: Link, addresses: readonly InterfaceAddress[], loopback: boolean): Interface {
-    const added = new Interface(this.all.length, link, addresses, loopback);
+    const added = new Interface(this.all.length, link, addresses, loopback, this.#counters);
     this.all.push(added);
     if (loopback) this.#loopback = added;
     this.#own = Int32Array.from(this.all.flatMap((i) => i.addresses.map((a) => a.address)));
+    this.#broadcasts = Int32Array.from(this.all.flatMap(directedBroadcasts));
     return added;
   }
 
@@ -68,13 +89,24 @@ export class Interfaces {
   accepts(address: number, by: Interface): boolean {
     if (this.isOwn(address)) return true;
     if (by.isLoopback) return isLoopback(address);
-    return this.acceptAny && !isLoopback(address) && !isGroup(address);
+    return this.acceptAny && !isLoopback(address) && !this.isGroup(address);
   }
 
-  /** RFC 1122 §3.2.1.3: what cannot be the address of one other host (RFC 9293 MUST-63). */
-  isBadSource(address: number, by: Interface): boolean {
+  /**
+   * RFC 1122 §3.2.1.3: what cannot be the address of one other host (RFC 9293 MUST-63). Nor does
+   * another host send to itself by way of us, as in a "land" attack on {@link acceptAny}.
+   */
+  isBadSource(address: number, destination: number, by: Interface): boolean {
     if (by.isLoopback) return false;
-    return address === 0 || isGroup(address) || isLoopback(address) || this.isOwn(address);
+    if (address >>> 24 === 0 || address === destination || isLoopback(address)) return true;
+    return this.isGroup(address) || this.isOwn(address);
+  }
+
+  /** Multicast, reserved (class E) and broadcast addresses, those of our networks among them. */
+  isGroup(address: number): boolean {
+    const broadcasts = this.#broadcasts;
+    for (let i = 0; i < broadcasts.length; i++) if (broadcasts[i] === address) return true;
+    return isGroup(address);
   }
 
   /**
@@ -114,9 +146,17 @@ export class Interfaces {
   }
 }
 
-/** Multicast, reserved (class E) and broadcast addresses. */
+/** Multicast, reserved (class E) and the limited broadcast address. */
 export function isGroup(address: number): boolean {
   return isMulticast(address) || isBroadcast(address) || address >>> 28 === 15;
+}
+
+/** Networks of fewer than four addresses have none (RFC 3021). */
+function directedBroadcasts(by: Interface): number[] {
+  if (by.isLoopback) return [];
+  return by.addresses
+    .filter(({ prefix }) => prefix <= 30)
+    .map(({ address, prefix }) => address | (0xffff_ffff >>> prefix));
 }
 
 function samePrefix(a: number, b: number, prefix: number): boolean {

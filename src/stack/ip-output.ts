@@ -12,6 +12,7 @@ import { CWR, type Segment } from '../wire/segment.js';
 import { TCP_CHECKSUM_OFFSET, tcpHeaderLength, writeTcp } from '../wire/tcp.js';
 import { clearVirtioHeader, VIRTIO_HEADER_BYTES, writeVirtioHeader } from '../wire/virtio.js';
 import type { Interface } from './interfaces.js';
+import type { PacketIds } from './packet-ids.js';
 
 /** A payload up to this long is copied behind its headers; a longer one stays where it is. Bytes. */
 const COPY_LIMIT = 2_048;
@@ -19,14 +20,10 @@ const ICMP_TTL = 64;
 
 /** Puts IPv4 packets into the batch of the interface that they leave by. */
 export class IpOutput {
-  readonly #counters: Counters;
-  #id: number;
-
-  /** @param id where the identification of packets starts; unpredictable (RFC 6864) */
-  constructor(counters: Counters, id: number) {
-    this.#counters = counters;
-    this.#id = id & 0xffff;
-  }
+  constructor(
+    private readonly counters: Counters,
+    private readonly ids: PacketIds,
+  ) {}
 
   /** One segment in one packet, not to be fragmented (RFC 1191 §3), with its checksum (MUST-2). */
   sendTcp(by: Interface, segment: Segment): void {
@@ -43,7 +40,8 @@ export class IpOutput {
       ip,
       segment.tos,
       total,
-      this.#nextId(),
+      // One that is never cut needs no identification, and none tells nothing (RFC 6864 §4.1).
+      segment.mayFragment ? this.ids.next() : 0,
       segment.mayFragment ? 0 : IPV4_DONT_FRAGMENT,
       segment.ttl,
       PROTOCOL_TCP,
@@ -74,13 +72,8 @@ export class IpOutput {
         checksum(tx.bytes, tx.view, tcp, tcpLength, pseudo),
       );
     }
-    this.#counters.ipOutRequests++;
-    this.#counters.ipOutOctets += total;
-  }
-
-  #nextId(): number {
-    this.#id = (this.#id + 1) & 0xffff;
-    return this.#id;
+    this.counters.ipOutRequests++;
+    this.counters.ipOutOctets += total;
   }
 
   /** Sends an ICMP message, in fragments when it is longer than the link's packets (RFC 791 §3.2). */
@@ -91,8 +84,8 @@ export class IpOutput {
     tos: number,
     message: Uint8Array,
   ): void {
-    this.#counters.icmpOutMsgs++;
-    const id = this.#nextId();
+    this.counters.icmpOutMsgs++;
+    const id = this.ids.next();
     const most = (by.link.mtu - IPV4_HEADER_BYTES) & ~7;
     let offset = 0;
     do {
@@ -105,8 +98,8 @@ export class IpOutput {
       const total = IPV4_HEADER_BYTES + length;
       writeIpv4(by.tx.view, ip, tos, total, id, flags, ICMP_TTL, PROTOCOL_ICMP, srcAddr, dstAddr);
       by.tx.bytes.set(message.subarray(offset, offset + length), ip + IPV4_HEADER_BYTES);
-      this.#counters.ipOutRequests++;
-      this.#counters.ipOutOctets += total;
+      this.counters.ipOutRequests++;
+      this.counters.ipOutOctets += total;
       offset += length;
     } while (offset < message.length);
   }

@@ -54,7 +54,7 @@ function timeWindow(tcb: Tcb, now: number): void {
 /** Once per round trip: lets the window grow with what the user has read in it. */
 export function tuneReceiveBuffer(tcb: Tcb, now: number): void {
   const limit = tcb.host.config.receiveBufferMax;
-  if (tcb.rcvBufferLimit >= limit) return;
+  if (tcb.host.memoryExceeded || tcb.rcvBufferLimit >= limit) return;
   if (tcb.timestampsOk) timeWindow(tcb, now);
   const roundTrip = receiverRoundTrip(tcb);
   const elapsed = now - tcb.rcvSpaceSince;
@@ -78,15 +78,15 @@ export function tuneReceiveBuffer(tcb: Tcb, now: number): void {
 export function tuneSendBuffer(tcb: Tcb): void {
   const { sendBuffer } = tcb;
   const wanted = Math.ceil(Math.min(2 * tcb.cwnd, usefulSendBuffer(tcb)));
-  if (wanted <= sendBuffer.limit) return;
+  if (wanted <= sendBuffer.limit || tcb.host.memoryExceeded) return;
   sendBuffer.limit = Math.max(sendBuffer.limit, Math.min(wanted, tcb.host.config.sendBufferMax));
 }
 
-/** Bytes; cwnd may be far more, where nothing is ever lost. Long round trips count as they are now. */
+/** Bytes. On a short path where nothing is ever lost, cwnd is far more. */
 function usefulSendBuffer(tcb: Tcb): number {
-  const rtt = tcb.srtt < CHANGED_ROUND_TRIP ? tcb.minRtt : tcb.srtt;
-  const held = (tcb.deliveryRate / 1_000) * rtt;
-  return held > 0 ? PATHS_IN_SEND_BUFFER * held : Infinity;
+  const isShort = tcb.minRtt > 0 && tcb.minRtt < COARSE_ROUND_TRIP && tcb.srtt < CHANGED_ROUND_TRIP;
+  if (!isShort || tcb.deliveryRate === 0) return Infinity;
+  return PATHS_IN_SEND_BUFFER * (tcb.deliveryRate / 1_000) * tcb.minRtt;
 }
 
 /** What timestamps cannot tell, and would tell too long once the buffers are full. */

@@ -46,6 +46,7 @@ function onAckInFastRecovery(tcb: Tcb, acked: number, now: number): void {
   }
   // A partial acknowledgment: the next segment was lost too.
   markFirstLost(tcb, PARTIAL_ACK);
+  limitInflation(tcb);
   const deflated = tcb.cwnd - acked + (acked >= tcb.sndMss ? tcb.sndMss : 0);
   setRecoveryWindow(tcb, Math.max(tcb.sndMss, deflated));
 }
@@ -54,7 +55,7 @@ function onDuplicateAck(tcb: Tcb, now: number): void {
   tcb.dupAcks++;
   if (tcb.recovery === Recovery.FAST) {
     // RFC 5681 §3.2 step 4: each says that a segment has left the network.
-    setRecoveryWindow(tcb, tcb.cwnd + tcb.sndMss);
+    if (tcb.dupAcks <= tcb.dupAckLimit) setRecoveryWindow(tcb, tcb.cwnd + tcb.sndMss);
   } else if (
     tcb.recovery === Recovery.OPEN &&
     tcb.dupAcks === DUP_THRESHOLD &&
@@ -74,7 +75,16 @@ function onDuplicateAck(tcb: Tcb, now: number): void {
     tcb.recovery = Recovery.FAST;
     setRecoveryWindow(tcb, tcb.ssthresh + DUP_THRESHOLD * tcb.sndMss);
     markFirstLost(tcb, FAST_RETRANSMIT);
+    limitInflation(tcb);
   }
+}
+
+/**
+ * RFC 5681 §3.2: no more segments than are outstanding can have left the network, so that duplicate
+ * ACKs that are made up (Savage et al., 1999) do not open the window without end.
+ */
+function limitInflation(tcb: Tcb): void {
+  tcb.dupAckLimit = tcb.dupAcks + Math.ceil(tcb.flight / tcb.sndMss);
 }
 
 /** RFC 6582 §3.2 step 2: not for duplicates that our own retransmissions after a timeout caused. */

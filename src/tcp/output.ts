@@ -36,7 +36,7 @@ import { noteRetransmission } from './spurious.js';
 import { State, unreachable } from './state.js';
 import { mayProbe, scheduleProbe } from './tail-loss.js';
 import { Frto, LossDetection, LossTimer, Recovery, type Tcb, type TcpHost } from './tcb.js';
-import { armDelayedAck, armPersist, armRetransmit } from './timers.js';
+import { armBlocked, armDelayedAck, armPersist, armRetransmit } from './timers.js';
 import { timestamp } from './timestamp.js';
 
 /**
@@ -197,6 +197,7 @@ function sendNew(tcb: Tcb, now: number): void {
     if (!sendsNow(tcb, pending, room)) {
       if (tcb.flight === 0 && tcb.retransmitAt === Infinity) {
         tcb.persistProbes = 0;
+        tcb.waitingSince = now;
         armPersist(tcb, now);
       }
       break;
@@ -206,6 +207,8 @@ function sendNew(tcb: Tcb, now: number): void {
     if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) break;
   }
   noteWindowUse(tcb, limited);
+  // A link that takes nothing any more is found out like a peer that does not.
+  if (tcb.flight === 0 && tcb.retransmitAt === Infinity && unsent(tcb) > 0) armBlocked(tcb, now);
   // RFC 8985 §7.2: the probe waits for the end of the flight.
   if (tcb.sndNxt !== before && tcb.lossTimer === LossTimer.PROBE && mayProbe(tcb)) {
     scheduleProbe(tcb, now);

@@ -17,6 +17,7 @@ const HEADER_BYTES = 40;
 /** What is tried when even `baseMtu` does not get through: what every host takes (RFC 1122 §3.3.3), and
  * the last plateau but one (RFC 1191 §7.1). */
 const LAST_RESORTS = [576, 296];
+const MAX_RESENDS = 4;
 
 /**
  * "Fragmentation needed", with an MTU for segments of up to `mss` octets. A size at which segments have
@@ -68,11 +69,20 @@ function shrink(tcb: Tcb, mss: number, now: number): void {
   tcb.ackedMss = Math.min(tcb.ackedMss, least);
   tcb.mtuSearchAt = now + mtuProbeInterval;
   tcb.host.pathMtuFound(tcb);
-  if (tcb.recovery === Recovery.OPEN && tcb.flight > 0 && tcb.state >= State.ESTABLISHED) {
+  if (tcb.recovery === Recovery.OPEN && mayResend(tcb)) {
     retransmitAll(tcb, PATH_MTU);
     armRetransmit(tcb, now);
   }
   tcb.host.markDirty(tcb);
+}
+
+/**
+ * Routers that each carry less than the one before make the oldest segment go out again a few times;
+ * more ICMP would only multiply what we send, and the timer does the rest.
+ */
+function mayResend(tcb: Tcb): boolean {
+  if (tcb.sent.length === 0 || tcb.state < State.ESTABLISHED) return false;
+  return tcb.sent.times(0) < MAX_RESENDS;
 }
 
 /**

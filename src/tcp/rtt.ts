@@ -11,6 +11,11 @@ const NO_TIME = 1e-30;
  * MUST-18).
  */
 export function rttSample(tcb: Tcb, sample: number, now: number): void {
+  if (now - sample < tcb.host.wokeAt) {
+    // The ACK has waited for us: an hour's stop would make the timeout as long, when much was lost.
+    setRto(tcb);
+    return;
+  }
   if (tcb.srtt === 0) {
     tcb.srtt = Math.max(sample, NO_TIME);
     tcb.rttvar = sample / 2;

@@ -11,6 +11,7 @@ import {
   segmentsOnWire,
   URG,
 } from '../wire/segment.js';
+import { mayAnswer } from './ack-throttle.js';
 import { takeAcknowledgment } from './acknowledgment.js';
 import { timeRoundTrip } from './autotune.js';
 import { close } from './calls.js';
@@ -26,15 +27,17 @@ import {
   receiveFin,
   receiveText,
 } from './receiver.js';
-import { retransmitAll, retransmitSyn } from './recovery.js';
-import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN, WINDOW_OPENED } from './retransmit-cause.js';
-import { noteMinRtt, rttSample, setRto } from './rtt.js';
+import { retransmitSyn } from './recovery.js';
+import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN } from './retransmit-cause.js';
+import { noteMinRtt, rttSample } from './rtt.js';
+import { setSendWindow, updateSendWindow } from './send-window.js';
 import { State, transition, unreachable } from './state.js';
 import { Event, type Tcb } from './tcb.js';
-import { armFinWait2, armKeepAlive, armRetransmit, stopRetransmit } from './timers.js';
+import { armFinWait2, armKeepAlive, stopRetransmit } from './timers.js';
 
 /** RFC 7323 §5.5: a TS.Recent older than this is no longer trusted. ms. */
 const PAWS_TRUST = 24 * 86_400_000;
+const SYN_WITHIN = 'a SYN within a connection: RFC 5961 §4.2';
 
 /**
  * SEGMENT ARRIVES for a connection (RFC 9293 §3.10.7), in the order of the RFC. Returns why the
@@ -157,10 +160,10 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   if ((flags & SYN) !== 0) return arrivesSyn(tcb, segment, now);
   // Fifth, check the ACK field.
   if ((flags & ACK) === 0) return Drop.TCP_NO_ACK_BIT;
-  tcb.heardAt = now;
-  if (tcb.keepAliveAt !== Infinity) armKeepAlive(tcb, now);
   const drop = arrivesAck(tcb, segment, now);
   if (drop !== Drop.NONE || tcb.state === State.CLOSED) return drop;
+  tcb.heardAt = now;
+  if (tcb.keepAliveAt !== Infinity) armKeepAlive(tcb, now);
   if (tcb.ecnOk) takeMarks(tcb, segment, sendAck, now);
   noteTimestamp(tcb, segment, now);
   return arrivesFromSixth(tcb, segment, now);
@@ -177,13 +180,15 @@ function noteTimestamp(tcb: Tcb, segment: Segment, now: number): void {
 
 /**
  * PAWS (RFC 7323 §5.3 R1); timestamps once agreed on are always there (RFC7323-3.2-g,
- * RFC7323-3.2-h).
+ * RFC7323-3.2-h), but for a SYN of another incarnation, which is answered (§3.5.1, RFC 5961 §4).
  */
 function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
-  if ((segment.options & OPT_TIMESTAMPS) === 0) return Drop.TCP_PAWS;
+  if ((segment.options & OPT_TIMESTAMPS) === 0) {
+    return (segment.flags & SYN) !== 0 ? Drop.NONE : Drop.TCP_PAWS;
+  }
   if (((segment.tsVal - tcb.tsRecent) | 0) >= 0) return Drop.NONE;
   if (now - tcb.tsRecentAt > PAWS_TRUST) return Drop.NONE;
-  tcb.ackNow = 'an old timestamp: RFC 7323 §5.3';
+  answer(tcb, segment, 'an old timestamp: RFC 7323 §5.3', now);
   return Drop.TCP_PAWS;
 }
 
@@ -195,12 +200,12 @@ function rejectUnacceptable(tcb: Tcb, segment: Segment, now: number): Drop {
   const { flags } = segment;
   if ((flags & RST) !== 0) return Drop.TCP_BAD_RST;
   if (isSynAgain(tcb, segment)) return arrivesSynAgain(tcb, segment, now);
-  tcb.ackNow = 'outside the window: RFC 9293 §3.10.7.4';
+  if ((flags & SYN) !== 0) return challenge(tcb, SYN_WITHIN, now);
+  answer(tcb, segment, 'outside the window: RFC 9293 §3.10.7.4', now);
   noteOldText(tcb, segment);
   const closed = tcb.rcvAdv === tcb.rcvNxt;
-  if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0 && (flags & SYN) === 0) {
-    tcb.heardAt = now;
-    arrivesAck(tcb, segment, now);
+  if (closed && segment.seq === tcb.rcvNxt && (flags & ACK) !== 0) {
+    if (arrivesAck(tcb, segment, now) === Drop.NONE) tcb.heardAt = now;
     if (tcb.state !== State.CLOSED) arrivesUrgent(tcb, segment);
   }
   return Drop.TCP_UNACCEPTABLE_SEQ;
@@ -220,7 +225,7 @@ function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
   }
   tcb.ackNow = 'the SYN of the peer again: RFC 9293 §3.10.7.4';
   // A simultaneous open ends with SYN,ACK crossing SYN,ACK: the SYN is old, the ACK is news.
-  if (segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
+  if (!tcb.passive && segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
   return Drop.TCP_UNACCEPTABLE_SEQ;
 }
 
@@ -260,11 +265,11 @@ function arrivesSyn(tcb: Tcb, segment: Segment, now: number): Drop {
     enterClosed(tcb, null, 'the listener remains', now);
     return Drop.TCP_BAD_FLAGS;
   }
-  return challenge(tcb, 'a SYN within a connection: RFC 5961 §4.2', now);
+  return challenge(tcb, SYN_WITHIN, now);
 }
 
 function challenge(tcb: Tcb, why: string, now: number): Drop {
-  const answered = tcb.host.allowChallengeAck(now);
+  const answered = mayAnswer(tcb, tcb.host.config.challengeAckLimit, now);
   if (answered) {
     tcb.host.counters.tcpChallengeAcks++;
     tcb.ackNow = why;
@@ -274,6 +279,17 @@ function challenge(tcb: Tcb, why: string, now: number): Drop {
   return Drop.TCP_CHALLENGE;
 }
 
+/**
+ * An ACK for a segment that is not acceptable. Without a limit for those that carry nothing, two ends
+ * whose numbers have come apart would answer each other for ever; text is answered each time, since its
+ * sender waits for that.
+ */
+function answer(tcb: Tcb, segment: Segment, why: string, now: number): void {
+  if (segment.segLen > 0 || mayAnswer(tcb, tcb.host.config.challengeAckLimit, now)) {
+    tcb.ackNow = why;
+  }
+}
+
 /** §3.10.7.4, fifth. */
 function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
   if (tcb.state === State.SYN_RECEIVED) {
@@ -281,20 +297,23 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
       sendResetFor(segment, tcb.host, tcb, now);
       return Drop.TCP_BAD_ACK;
     }
+    if (tcb.passive && !tcb.host.admit(tcb, segment, now)) return Drop.TCP_ACCEPT_QUEUE_FULL;
     acknowledgeSyn(tcb, segment, now);
     becomeEstablished(tcb, 'ACK of our SYN: RFC 9293 §3.10.7.4', now);
     return Drop.NONE;
   }
-  // RFC 5961 §5.2 (MAY-12): too old or not yet sent.
-  if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, add(tcb.sndUna, -tcb.maxSndWnd))) {
-    tcb.ackNow = 'an ACK too old or of what was never sent: RFC 5961 §5.2';
+  // RFC 5961 §5.2 (MAY-12): not yet sent, too old, or of what no window ever held: nothing before the ISS.
+  const oldest = add(tcb.sndUna, -Math.min(tcb.maxSndWnd, tcb.bytesAcked));
+  if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, oldest)) {
+    answer(tcb, segment, 'an ACK too old or of what was never sent: RFC 5961 §5.2', now);
     return Drop.TCP_BAD_ACK;
   }
   const { flight } = tcb;
-  if (tcb.synOutstanding && gt(segment.ack, tcb.sndUna)) establishedClosing(tcb);
+  const isNews = gt(segment.ack, tcb.sndUna);
+  if (tcb.synOutstanding && isNews) establishedClosing(tcb, now);
   takeAcknowledgment(tcb, segment, now);
   if (tcb.ecnOk && (segment.flags & ECE) !== 0) onEcnEcho(tcb, flight, now);
-  updateSendWindow(tcb, segment, now);
+  updateSendWindow(tcb, segment, isNews, now);
   return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
 }
 
@@ -430,45 +449,10 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
 }
 
 /** Our SYN is acknowledged in FIN_WAIT_1, which CLOSE has entered from SYN_RECEIVED. */
-function establishedClosing(tcb: Tcb): void {
+function establishedClosing(tcb: Tcb, now: number): void {
   tcb.events |= Event.ESTABLISHED;
+  if (tcb.keepAlive) armKeepAlive(tcb, now);
   receiveEarlyText(tcb);
-}
-
-/** SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. */
-function updateSendWindow(tcb: Tcb, segment: Segment, now: number): void {
-  if (lt(segment.ack, tcb.sndUna)) return;
-  const shut = tcb.sndWnd === 0;
-  if (lt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack))) {
-    setSendWindow(tcb, segment, now);
-  }
-  // Shut over what is outstanding, retransmissions were the probes.
-  const reopened = shut && tcb.sndWnd > 0 && tcb.retransmits > 0;
-  if (tcb.persisting || reopened) onProbeAnswered(tcb, now);
-}
-
-function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
-  const before = tcb.sndWnd;
-  tcb.sndWnd = segment.wnd << tcb.sndWindowShift;
-  if (tcb.sndWnd > tcb.maxSndWnd) tcb.maxSndWnd = tcb.sndWnd;
-  tcb.sndWl1 = segment.seq;
-  tcb.sndWl2 = segment.ack;
-  const { trace } = tcb.host;
-  if (trace !== null && tcb.sndWnd !== before) trace.sendWindow(tcb, before, now);
-}
-
-/** The peer lives (MUST-37). Once its window opens, a probe that it did not take is sent again. */
-function onProbeAnswered(tcb: Tcb, now: number): void {
-  tcb.retransmits = 0;
-  tcb.waitingSince = now;
-  if (tcb.sndWnd === 0) return;
-  setRto(tcb);
-  if (tcb.flight === 0) {
-    stopRetransmit(tcb, now);
-  } else {
-    retransmitAll(tcb, WINDOW_OPENED);
-    armRetransmit(tcb, now);
-  }
 }
 
 function finAcknowledged(tcb: Tcb): boolean {

@@ -23,6 +23,8 @@ export interface TcpHost {
   readonly segmentOut: Segment;
   /** What the ACK at hand tells of the path; filled again for each. */
   readonly rateSample: RateSample;
+  /** When the process last went on after it had been stopped, in ms; -Infinity: it never was. */
+  readonly wokeAt: number;
   /**
    * Sends a segment; its payload is read before the next one is made. A payload longer than
    * `segmentSize` is cut below.
@@ -34,10 +36,15 @@ export interface TcpHost {
   canTransmit(tcb: Tcb): boolean;
   /** The connection has something to send, or an event to report, at the end of the batch. */
   markDirty(tcb: Tcb): void;
+  /**
+   * The handshake of a passive connection is complete by `segment`: gives it a place in the accept queue
+   * of its listener; false: that is full, and the segment is as if it had not arrived.
+   */
+  admit(tcb: Tcb, segment: Segment, now: number): boolean;
+  /** The connections of the host hold more memory than they may: {@link LEAST_BUFFER} is left to each. */
+  readonly memoryExceeded: boolean;
   /** {@link Tcb.pathMss} is what the path carries, for other connections by it as well. */
   pathMtuFound(tcb: Tcb): void;
-  /** The limit of RFC 5961 §7 for the whole host; true takes one from it. */
-  allowChallengeAck(now: number): boolean;
 }
 
 /** Why a connection was lost. */
@@ -97,6 +104,9 @@ export const enum Frto {
   FIRST_ACK = 1,
   SECOND_ACK = 2,
 }
+
+/** So much each connection may hold in each direction even when memory is short. Bytes. */
+export const LEAST_BUFFER = 16 * 1024;
 
 let lastId = 0;
 
@@ -222,6 +232,9 @@ export class Tcb {
 
   /** Why an ACK goes out at the end of the batch; null when none is owed at once. */
   ackNow: string | null = null;
+  /** See `ack-throttle.ts`. */
+  throttledSince = -Infinity;
+  throttledAcks = 0;
   /** For a peer without SACK each segment out of order gets its own duplicate ACK: so many. */
   duplicateAcks = 0;
   /** Octets that arrived twice, which the next ACK reports (RFC 2883); none when both are equal. */
@@ -255,6 +268,8 @@ export class Tcb {
   /** SND.NXT when recovery began; recovery ends when it is acknowledged. */
   recover: Seq = seq(0);
   dupAcks = 0;
+  /** So many of {@link dupAcks} may inflate cwnd. */
+  dupAckLimit = 0;
   lossDetection = LossDetection.NEWRENO;
   /** Why what is taken for lost goes out again. */
   lossCause: RetransmitCause = RTO;
@@ -375,6 +390,9 @@ export class Tcb {
   events = 0;
   /** The host keeps the process running for this connection's last words. */
   held = false;
+  /** What the host has counted of this connection: bytes held, and that it is an orphan. */
+  charged = 0;
+  countedOrphan = false;
   /** In the host's list of connections to be looked at when the batch ends. */
   dirty = false;
   /** One node in the wheel serves all timers of the connection, at the earliest deadline. */

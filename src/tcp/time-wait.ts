@@ -1,5 +1,6 @@
-import { add, geq, gt, type Seq } from '../base/seq.js';
+import { add, diff, geq, gt, type Seq } from '../base/seq.js';
 import { ACK, emptySegment, OPT_TIMESTAMPS, RST, type Segment, SYN } from '../wire/segment.js';
+import type { AckThrottle } from './ack-throttle.js';
 import { State } from './state.js';
 import type { Tcb } from './tcb.js';
 
@@ -8,7 +9,7 @@ import type { Tcb } from './tcb.js';
  * our last ACK was lost, the peer's FIN comes again and must be acknowledged again; and old
  * duplicates must not reach a new connection between the same sockets.
  */
-export class TimeWait {
+export class TimeWait implements AckThrottle {
   readonly id: number;
   readonly state = State.TIME_WAIT;
   readonly localAddr: number;
@@ -24,6 +25,8 @@ export class TimeWait {
   readonly tsOffset: number;
   readonly ttl: number;
   readonly interfaceIndex: number;
+  throttledSince = -Infinity;
+  throttledAcks = 0;
   /** When it ends, ms. */
   expires = 0;
   /** Neighbours in the host's list, which is in order of {@link expires}. */
@@ -38,7 +41,10 @@ export class TimeWait {
     this.remotePort = tcb.remotePort;
     this.sndNxt = tcb.sndNxt;
     this.rcvNxt = tcb.rcvNxt;
-    this.wnd = Math.min(65_535, tcb.rcvBufferLimit >> tcb.rcvWindowShift);
+    // What was offered last, since the right edge must not move left (RFC 9293 SHLD-14).
+    const unit = 1 << tcb.rcvWindowShift;
+    const offered = diff(tcb.rcvAdv, tcb.rcvNxt) + unit - 1;
+    this.wnd = Math.min(65_535, offered >> tcb.rcvWindowShift);
     this.timestampsOk = tcb.timestampsOk;
     this.tsRecent = tcb.tsRecent;
     this.tsOffset = tcb.tsOffset;

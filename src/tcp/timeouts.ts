@@ -135,7 +135,7 @@ function givesUp(tcb: Tcb, now: number): boolean {
     return waited >= config.synTimeout || (passive && tcb.retransmits > config.synAckRetries);
   }
   // SHLD-17: with the window shut over outstanding data, a peer that answers is no lost peer.
-  if (tcb.sndWnd === 0 && now - tcb.heardAt < tcb.rto * 2) return false;
+  if (!tcb.orphaned && tcb.sndWnd === 0 && now - tcb.heardAt < tcb.rto * 2) return false;
   return tcb.retransmits > retries(tcb);
 }
 

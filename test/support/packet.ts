@@ -64,6 +64,8 @@ export interface Packet {
   /** The type-of-service octet. */
   tos: number;
   ttl: number;
+  /** The identification. */
+  id: number;
   dontFragment: boolean;
   data: Buffer;
   mss: number | null;
@@ -106,6 +108,7 @@ export function readTcp(bytes: Uint8Array, at: number, verify = true): Packet | 
     urg: segment.urg,
     tos: header.tos,
     ttl: header.ttl,
+    id: header.id,
     dontFragment: (view.getUint16(6) & 0x4000) !== 0,
     data: Buffer.from(bytes.subarray(segment.offset, segment.offset + segment.length)),
     mss: (options & OPT_MSS) !== 0 ? segment.mss : null,

@@ -1,7 +1,11 @@
 """Runs a command on a terminal of its own and prints a JSON object about its end.
 
-terminal.py unread COMMAND...  The terminal takes no output, as after Ctrl-S or when nobody reads it.
-                               SIGTERM comes when the command has made the terminal raw.
+terminal.py unread COMMAND...  The terminal takes no output, as after Ctrl-S. SIGTERM comes when the
+                               command has made the terminal raw.
+terminal.py full COMMAND...    The same on a terminal that nobody reads and that is full.
+terminal.py stop PID COMMAND...
+                               SIGTERM comes when something was drawn and the process PID, which is
+                               asked for it, has been stopped.
 terminal.py key K COMMAND...   The key K is pressed when something was drawn.
 """
 
@@ -43,6 +47,16 @@ def until(condition, child):
     return True
 
 
+def fill(terminal):
+    """Writes until nothing more fits."""
+    terminal = os.open(os.ttyname(terminal), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(terminal, b"." * 4096)
+    except BlockingIOError:
+        os.close(terminal)
+
+
 def drain(master, output):
     while select.select([master], [], [], 0)[0]:
         output += os.read(master, 65536)
@@ -54,18 +68,32 @@ def main():
     master, terminal = os.openpty()
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     output = bytearray()
-    if mode == "unread":
-        termios.tcflow(terminal, termios.TCOOFF)
+    if mode == "unread" or mode == "full":
+        if mode == "full":
+            fill(terminal)
+        else:
+            termios.tcflow(terminal, termios.TCOOFF)
         child = start(command, terminal)
         reached = until(lambda: not is_cooked(terminal), child)
+        child.send_signal(signal.SIGTERM)
+    elif mode == "stop":
+        pid, *command = command
+        child = start(command, terminal)
+        reached = until(lambda: b"process " in drain(master, output), child)
+        os.kill(int(pid), signal.SIGSTOP)
         child.send_signal(signal.SIGTERM)
     else:
         key, *command = command
         child = start(command, terminal)
         reached = until(lambda: b"process " in drain(master, output), child)
         os.write(master, key.encode())
-    ended = until(lambda: drain(master, output) is None or child.poll() is not None, child)
+    if mode == "full":
+        until(lambda: False, child)
+    else:
+        until(lambda: drain(master, output) is None, child)
     ended = child.poll() is not None
+    if mode == "stop":
+        os.kill(int(pid), signal.SIGCONT)
     if not ended:
         child.kill()
     stderr = child.communicate()[1].decode()

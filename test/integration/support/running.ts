@@ -59,6 +59,11 @@ export class Running {
     });
   }
 
+  /** Of the command itself, which what enters the namespace becomes. */
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   get over(): boolean {
     return this.#over;
   }

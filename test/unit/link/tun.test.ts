@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RX_CHECKSUM_VOUCHED, type RxBatch, TxBatch } from '../../../src/base/batch.js';
 import { TunLink } from '../../../src/link/tun.js';
 import { FakeDevice } from './fake-device.js';
@@ -55,6 +55,19 @@ function batchOf(...packets: string[]): TxBatch {
 }
 
 const texts = (device: FakeDevice) => device.written.map(String);
+
+/** Until the end of the test no arena of such a size can be had. */
+function shortOfMemory(refuses: (bytes: number) => boolean): void {
+  const { allocUnsafeSlow } = Buffer;
+  vi.spyOn(Buffer, 'allocUnsafeSlow').mockImplementation((bytes) => {
+    if (refuses(bytes)) throw new RangeError('Array buffer allocation failed');
+    return allocUnsafeSlow(bytes);
+  });
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe('TunLink.send', () => {
   it('writes a batch in one call', () => {
@@ -201,6 +214,33 @@ describe('TunLink.receive', () => {
     expect(kept.every((bytes, i) => Buffer.compare(bytes, packets[i]!) === 0)).toBe(true);
     expect(device.arenas).toBeGreaterThan(0);
     expect(device.arenas).toBeLessThan(16);
+  });
+
+  it('takes a smaller arena when there is no memory for a large one', () => {
+    const { device, receiver } = open();
+    shortOfMemory((bytes) => bytes > 500_000);
+    receiver.onReceive = (batch) => {
+      batch.pinned = true;
+    };
+    for (let i = 0; i < 64; i++) device.arrive([Buffer.alloc(60_000, i)]);
+    expect(receiver.batches).toHaveLength(64);
+    expect(receiver.ends).toEqual([]);
+  });
+
+  it('ends with ENOMEM rather than overwrite pinned bytes when there is no memory at all', () => {
+    const { device, receiver, link } = open();
+    shortOfMemory(() => true);
+    let kept: Uint8Array = new Uint8Array(0);
+    receiver.onReceive = (batch) => {
+      if (batch.pinned) return;
+      kept = batch.bytes.subarray(batch.offset[0]!, batch.offset[0]! + batch.length[0]!);
+      batch.pinned = true;
+    };
+    while (device.closes === 0) device.arrive([Buffer.alloc(60_000, link.counters.packetsIn)]);
+    expect(receiver.ends).toEqual([
+      expect.objectContaining({ code: 'ENOMEM', message: expect.stringContaining('memory') }),
+    ]);
+    expect(kept.every((byte) => byte === kept[0])).toBe(true);
   });
 
   it('goes on after a receiver that throws, with its pinned bytes left alone', () => {
