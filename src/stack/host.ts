@@ -361,6 +361,7 @@ export class Host implements Transport {
     if (now - this.#alarmAt > STOPPED) this.#tcp.wokeAt = now;
     const outer = this.#busy;
     this.#busy = true;
+    this.#tcp.memory.ownUnread();
     try {
       this.#input.receive(batch, by, now);
       if (this.#handover !== null) this.#handover.shard.flush();

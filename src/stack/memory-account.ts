@@ -12,6 +12,8 @@ export class MemoryAccount {
   #bytes = -0;
   #orphans = 0;
   exceeded = false;
+  /** Those that keep something where it arrived: all in the arenas of one batch. */
+  readonly #inPlace: Tcb[] = [];
 
   constructor(
     private readonly config: TcpConfig,
@@ -28,9 +30,7 @@ export class MemoryAccount {
 
   /** Counts what the connection holds now, which is nothing beyond that afterwards. */
   update(tcb: Tcb): void {
-    // Users have been told: what they have not read by now may stay for long.
-    if (tcb.receiveQueue.inPlace > 0) tcb.receiveQueue.own();
-    if (tcb.reassembly.inPlace > 0) tcb.reassembly.own();
+    if (tcb.receiveQueue.inPlace > 0 || tcb.reassembly.inPlace > 0) this.#inPlace.push(tcb);
     const ended = tcb.state === State.CLOSED || tcb.state === State.TIME_WAIT;
     const held = ended
       ? 0
@@ -45,6 +45,16 @@ export class MemoryAccount {
       tcb.countedOrphan = orphan;
       this.#orphans += orphan ? 1 : -1;
     }
+  }
+
+  /** The next batch is there: what users have not read of the one before may stay for long. */
+  ownUnread(): void {
+    for (let i = 0; i < this.#inPlace.length; i++) {
+      const { receiveQueue, reassembly } = this.#inPlace[i]!;
+      receiveQueue.own();
+      reassembly.own();
+    }
+    this.#inPlace.length = 0;
   }
 
   get tooManyOrphans(): boolean {

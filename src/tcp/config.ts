@@ -44,7 +44,7 @@ export interface TcpConfig {
 
   /** Longest time an ACK is held back, below 500: RFC 9293 §3.8.6.3, MUST-40. */
   delayedAck: number;
-  /** So many ACKs after the handshake are not delayed, so that a sender in slow start gets going. */
+  /** So many ACKs after the handshake, and after a gap, are not delayed, so that a small window grows. */
   quickAcks: number;
   /** Silence before the first keep-alive probe: RFC 9293 §3.8.4, MUST-28. */
   keepAliveIdle: number;

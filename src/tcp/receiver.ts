@@ -6,6 +6,8 @@ import { stopDelayedAck } from './timers.js';
 
 /** Shorter segments than this are no full ones: what 552 octets, the least that paths of today carry, hold. */
 const MIN_FULL_SIZE = 500;
+/** Ranges that arrived twice, of one batch. */
+const MOST_DSACKS = 32;
 
 /** Bytes of a SACK option without blocks, padded. */
 const SACK_HEADER_BYTES = 4;
@@ -124,6 +126,8 @@ function receiveOutOfOrder(
   length: number,
 ): void {
   tcb.ackNow = 'a gap: a duplicate ACK tells the sender at once, RFC 5681 §4.2';
+  // Its window is about to be small, and every segment of it counts.
+  tcb.quickAcks = Math.max(tcb.quickAcks, tcb.host.config.quickAcks);
   if (!tcb.sackOk) tcb.duplicateAcks++;
   const { reassembly, host } = tcb;
   const full = reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit;
@@ -144,7 +148,10 @@ export function noteOldText(tcb: Tcb, segment: Segment): void {
   noteDuplicate(tcb, segment.seq, end);
 }
 
-/** RFC 2883 §4: the next ACK reports the octets; what adjoins those of this batch makes one range. */
+/**
+ * RFC 2883 §4: the next ACK reports the octets; what adjoins those of this batch makes one range, and
+ * what does not gets an ACK of its own, for a sender that counts (RFC 2883 appendix B).
+ */
 function noteDuplicate(tcb: Tcb, left: Seq, right: Seq): void {
   if (!tcb.sackOk || !lt(left, right)) return;
   tcb.ackNow = 'octets arrived twice: RFC 2883 §4';
@@ -152,9 +159,23 @@ function noteDuplicate(tcb: Tcb, left: Seq, right: Seq): void {
     tcb.dsackLeft = min(left, tcb.dsackLeft);
     tcb.dsackRight = max(right, tcb.dsackRight);
   } else {
+    if (tcb.owesDsack) keepDsack(tcb);
     tcb.dsackLeft = left;
     tcb.dsackRight = right;
   }
+}
+
+function keepDsack(tcb: Tcb): void {
+  tcb.moreDsacks ??= [];
+  if (tcb.moreDsacks.length < 2 * MOST_DSACKS) tcb.moreDsacks.push(tcb.dsackLeft, tcb.dsackRight);
+}
+
+function nextDsack(tcb: Tcb): void {
+  const more = tcb.moreDsacks;
+  tcb.dsackLeft = tcb.dsackRight;
+  if (more === null || more.length === 0) return;
+  tcb.dsackRight = more.pop()!;
+  tcb.dsackLeft = more.pop()!;
 }
 
 /** The SACK option of an ACK: what arrived twice first (RFC 2883 §4), then what waits for a gap. */
@@ -169,7 +190,7 @@ export function writeSack(tcb: Tcb, segment: Segment): void {
   if (tcb.owesDsack) {
     segment.sack[0] = tcb.dsackLeft;
     segment.sack[1] = tcb.dsackRight;
-    tcb.dsackLeft = tcb.dsackRight;
+    nextDsack(tcb);
     tcb.host.counters.tcpDsackSent++;
     count = 1;
   }

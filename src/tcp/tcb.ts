@@ -240,6 +240,8 @@ export class Tcb {
   /** Octets that arrived twice, which the next ACK reports (RFC 2883); none when both are equal. */
   dsackLeft: Seq = seq(0);
   dsackRight: Seq = seq(0);
+  /** Edges of further ranges of the same batch, each for an ACK of its own; null: never any. */
+  moreDsacks: Seq[] | null = null;
   /** Bytes received and not acknowledged. */
   ackPending = 0;
   quickAcks: number;
@@ -315,6 +317,8 @@ export class Tcb {
   /** RetransmitTS of RFC 3522 while the first acceptable ACK is waited for. */
   eifelWaits = false;
   eifelSent = false;
+  /** Nothing was outstanding that had been sent again before the episode. */
+  eifelAlone = false;
   eifelTs = 0;
   frto = Frto.OFF;
   /** SRTT_prev and RTTVAR_prev of RFC 4015 until the next sample after a spurious timeout. */
