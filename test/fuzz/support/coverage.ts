@@ -27,6 +27,9 @@ export class Coverage implements Trace {
   /** Called for each segment that is sent, as TCP's own variables stand at that moment. */
   onSent: ((segment: Segment, connection: Traced | null, now: number) => void) | null = null;
 
+  /** Called for the ACK that makes a connection of a SYN cookie. */
+  onCookie: ((ack: Segment) => void) | null = null;
+
   note(kind: number, a: number, b: number, word: string): void {
     let id = this.#words.get(word);
     if (id === undefined) {
@@ -93,8 +96,9 @@ export class Coverage implements Trace {
     this.note(11, 0, 0, queue);
   }
 
-  synCookie(_segment: Segment, outcome: CookieOutcome): void {
+  synCookie(segment: Segment, outcome: CookieOutcome): void {
     this.note(14, 0, 0, outcome);
+    if (outcome === 'accepted') this.onCookie?.(segment);
   }
 
   /** Counters that are not 0 at the end of a case. */

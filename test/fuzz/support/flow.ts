@@ -108,6 +108,16 @@ export class Flow {
     return this.fins.includes(end);
   }
 
+  /**
+   * The host has made a connection of a cookie. Which of its SYN,ACKs it was, and whether what they said
+   * of options still holds, only the ACK says; a peer may acknowledge the cookie of another MSS.
+   */
+  beginByCookie(ack: Segment): void {
+    this.beginIncarnation(add(ack.ack, -1));
+    this.isAmbiguous = true;
+    this.noteArrival(ack);
+  }
+
   /** The host has begun anew. */
   beginIncarnation(iss: Seq): void {
     this.hostSyn = true;

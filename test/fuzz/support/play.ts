@@ -89,6 +89,8 @@ export class Play {
       tcp: setup.tcp,
       trace: coverage,
     });
+    coverage.onCookie = (ack) =>
+      this.#flows.of(ack.srcAddr, ack.srcPort, ack.dstPort).beginByCookie(ack);
     coverage.onSent = (segment, connection) => this.#verifySent(segment, connection);
     witness?.begin(this.host);
     for (let slot = 0; slot < SLOTS; slot++) this.peers.push(this.#newPeer(slot));
