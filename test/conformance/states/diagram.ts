@@ -1,4 +1,5 @@
 import type { StateName } from '../../../src/tcp/state.js';
+import { STATES } from './cells.js';
 import { RFC_EDGES, type SeenEdge } from './edges.js';
 
 const WIDTH = 980;
@@ -33,15 +34,15 @@ const WAYS: Readonly<Record<string, readonly [path: string, x: number, y: number
   'SYN_RECEIVED LISTEN': ['M150 294C160 194 260 190 416 196', 175, 210, 'end'],
   'SYN_SENT SYN_RECEIVED': ['M716 314H264', 490, 304, 'middle'],
   'LISTEN SYN_SENT': ['M564 214C630 222 690 240 720 294', 560, 256, 'start'],
-  'SYN_RECEIVED ESTABLISHED': ['M254 334L420 404', 330, 352, 'start'],
-  'SYN_SENT ESTABLISHED': ['M726 334L560 404', 650, 352, 'end'],
+  'SYN_RECEIVED ESTABLISHED': ['M254 334L420 404', 350, 350, 'start'],
+  'SYN_SENT ESTABLISHED': ['M726 334L560 404', 630, 350, 'end'],
   'SYN_RECEIVED FIN_WAIT_1': ['M180 334V494', 170, 414, 'end'],
-  'ESTABLISHED FIN_WAIT_1': ['M420 444L254 494', 325, 456, 'end'],
-  'ESTABLISHED CLOSE_WAIT': ['M560 444L726 494', 655, 456, 'start'],
+  'ESTABLISHED FIN_WAIT_1': ['M420 444L254 494', 318, 448, 'end'],
+  'ESTABLISHED CLOSE_WAIT': ['M560 444L726 494', 662, 448, 'start'],
   'FIN_WAIT_1 FIN_WAIT_2': ['M180 534V604', 170, 564, 'end'],
-  'FIN_WAIT_1 CLOSING': ['M254 534L424 604', 345, 560, 'start'],
+  'FIN_WAIT_1 CLOSING': ['M254 534L424 604', 355, 548, 'start'],
   'CLOSE_WAIT LAST_ACK': ['M800 534V604', 810, 564, 'start'],
-  'FIN_WAIT_2 TIME_WAIT': ['M200 644C220 710 300 734 416 734', 240, 696, 'end'],
+  'FIN_WAIT_2 TIME_WAIT': ['M200 644C220 710 300 734 416 734', 200, 696, 'end'],
   'CLOSING TIME_WAIT': ['M490 644V714', 500, 674, 'start'],
   'LAST_ACK CLOSED': ['M800 644V714', 810, 674, 'start'],
   'TIME_WAIT CLOSED': ['M564 734H716', 640, 724, 'middle'],
@@ -96,7 +97,6 @@ ${colours(LIGHT)}@media (prefers-color-scheme: dark) {
 ${colours(DARK)}}
 `;
 
-/** What is sent, for people; of several what is sent by most. */
 function responseOf(sent: readonly string[]): string {
   return sent.length === 0 ? 'nothing' : sent.join(', ');
 }
@@ -164,7 +164,8 @@ function drawNode(state: StateName, x: number, y: number, phase: string): string
 /** Arrows to CLOSED that would only cross the others. */
 function drawOthers(edges: readonly SeenEdge[]): string[] {
   const known = new Set(RFC_EDGES.filter(({ by }) => by === null).map(({ from, to }) => from + to));
-  const from = edges.filter((edge) => known.has(edge.from + edge.to)).map((edge) => edge.from);
+  const others = edges.filter((edge) => known.has(edge.from + edge.to));
+  const from = STATES.filter((state) => others.some((edge) => edge.from === state));
   return [
     `To CLOSED by RST, ABORT and timeouts as well: ${from.slice(0, 4).join(', ')},`,
     `${from.slice(4).join(', ')}. Below each event stands what is sent.`,

@@ -70,7 +70,7 @@ export async function see({ state, event, variant, script }: Case): Promise<Seen
     file: script.file,
     line: first.place.line,
     cause: kind === 'inject' || (kind === 'call' && first.when.from === 0) ? first.text : null,
-    sent: reaction.sent.map(nameOfPacket),
+    sent: countRepeated(reaction.sent.map(nameOfPacket)),
     error: wantedBy(after, 'error').find((name) => name !== null) ?? null,
     transitions,
     next: (transitions.at(-1)?.to as StateName | undefined) ?? asserted,
@@ -91,6 +91,14 @@ function differenceOf({ linux, statements }: Script): string | null {
   const reasons = statements.flatMap(({ reason }) => reason ?? []);
   const said = [...new Set(reasons)].filter((reason) => reason !== 'the same');
   return said.length === 0 ? null : said.join('; ');
+}
+
+function countRepeated(names: readonly string[]): string[] {
+  const different = [...new Set(names)];
+  return different.map((name) => {
+    const count = names.filter((each) => each === name).length;
+    return count === 1 ? name : `${count} × ${name}`;
+  });
 }
 
 const FLAG_NAMES: Readonly<Record<string, string>> = {
