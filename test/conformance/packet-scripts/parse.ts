@@ -81,6 +81,9 @@ function readCase(
     throw new ScriptError({ file, line: 1 }, 'the script has no statement');
   }
   const { statements, parameters, linux, event } = reader;
+  if (reader.mark !== null && event === statements.length) {
+    throw new ScriptError(reader.mark, 'no statement follows ---, which is where the event begins');
+  }
   const unexplained = statements.find(({ only }) => only !== null);
   if (unexplained !== undefined && statements.every(({ reason }) => reason === null)) {
     throw new ScriptError(unexplained.place, SAY_WHY);
@@ -93,6 +96,8 @@ class Reader {
   readonly parameters = new Map<string, string>();
   linux: Verdict | null = null;
   event = 0;
+  /** The latest `---`. */
+  mark: Place | null = null;
 
   constructor(private readonly find: FindPreamble) {}
 
@@ -123,6 +128,7 @@ class Reader {
     }
     const text = substitute(place, line, variables);
     if (text === '---') {
+      this.mark = place;
       this.begin();
       return;
     }
