@@ -6,6 +6,7 @@ import { Ipv4Header, PROTOCOL_ICMP, PROTOCOL_TCP, parseIpv4 } from '../wire/ipv4
 import { Segment, segmentsOnWire } from '../wire/segment.js';
 import { parseTcp } from '../wire/tcp.js';
 import type { Fragments } from './fragments.js';
+import type { Handover } from './handover.js';
 import type { IcmpService } from './icmp-service.js';
 import type { Interface, Interfaces } from './interfaces.js';
 
@@ -16,6 +17,8 @@ export interface SegmentInput {
 
 /** IPv4 input (RFC 791, RFC 1122 §3.2): validates, reassembles, hands to TCP and ICMP. */
 export class IpInput {
+  /** For one of several shards. */
+  handover: Handover | null = null;
   readonly #header = new Ipv4Header();
   readonly #segment = new Segment();
 
@@ -77,6 +80,20 @@ export class IpInput {
   }
 
   #deliver(
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    vouched: boolean,
+    by: Interface,
+    now: number,
+  ): Drop {
+    const drop = this.#demultiplex(bytes, view, offset, vouched, by, now);
+    if (drop !== Drop.ELSEWHERE) return drop;
+    const { totalLength } = this.#header;
+    return this.handover!.pass(bytes, offset, totalLength, this.#segment.segmentSize);
+  }
+
+  #demultiplex(
     bytes: Uint8Array,
     view: DataView,
     offset: number,
