@@ -162,7 +162,7 @@ setup_simulations() {
 # The runner of packet scripts, and src/ with it, as JavaScript in dist-packet-scripts/.
 setup_packet_scripts() {
   local runner=test/conformance/packet-scripts built=dist-packet-scripts
-  if [ -f "$built/.built" ] && [ -z "$(find src "$runner" test/support tsconfig.json \
+  if [ -f "$built/.built" ] && [ -z "$(find src "$runner" test/conformance/states test/support tsconfig.json \
     node_modules/.package-lock.json -newer "$built/.built" -print | head -n 1)" ]; then
     return 0
   fi

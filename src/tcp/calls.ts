@@ -74,8 +74,8 @@ export function close(tcb: Tcb, now: number): void {
     case State.LISTEN:
       return;
     case State.SYN_SENT:
-      // The RFC deletes the TCB. Sockets let one write and end before the handshake is complete, so
-      // the FIN waits, as Linux has it; abort() is what gives up.
+      // The RFC deletes the TCB, as shutdown(2) of Linux does. Sockets of Node let one write and end
+      // before the handshake is complete, so the FIN waits; abort() is what gives up.
       tcb.finQueued = true;
       return;
     case State.SYN_RECEIVED:

@@ -303,7 +303,8 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
     return Drop.NONE;
   }
   // RFC 5961 §5.2 (MAY-12): not yet sent, too old, or of what no window ever held: nothing before the ISS.
-  const oldest = add(tcb.sndUna, -Math.min(tcb.maxSndWnd, tcb.bytesAcked));
+  const acknowledged = tcb.bytesAcked + (finAcknowledged(tcb) ? 1 : 0);
+  const oldest = add(tcb.sndUna, -Math.min(tcb.maxSndWnd, acknowledged));
   if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, oldest)) {
     answer(tcb, segment, 'an ACK too old or of what was never sent: RFC 5961 §5.2', now);
     return Drop.TCP_BAD_ACK;

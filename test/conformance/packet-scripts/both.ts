@@ -23,7 +23,7 @@ export function judgeAll(
   runner: LinuxRunner,
   scripts: readonly Script[],
 ): Map<Script, Promise<LinuxVerdict>> {
-  const turns = new Turns(AT_ONCE);
+  const turns = new Turns();
   return new Map(
     scripts.map((script) => {
       const verdict = turns.take(() => judge(runner, script));
@@ -53,11 +53,11 @@ export async function withPatience(runner: LinuxRunner, script: Script): Promise
 }
 
 /** Lets so many run at a time. */
-class Turns {
+export class Turns {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
-  constructor(count: number) {
+  constructor(count = AT_ONCE) {
     this.#free = count;
   }
 

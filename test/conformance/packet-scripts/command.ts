@@ -1,4 +1,4 @@
-import { withPatience } from './both.js';
+import { Turns, withPatience } from './both.js';
 import { preamblesOf, readScripts } from './folder.js';
 import { type Failure, formatFailure } from './play.js';
 import { LinuxRunner } from './run-linux.js';
@@ -30,7 +30,7 @@ export interface CommandOptions {
 
 export { formatFailure };
 
-/** Plays scripts one after the other, to Linux all at once; reports in their order. */
+/** Plays scripts one after the other, to Linux side by side; reports in their order. */
 export async function playFiles(
   options: CommandOptions,
   report: (report: Report) => void,
@@ -38,8 +38,9 @@ export async function playFiles(
   const find = preamblesOf(options.scripts, options.from);
   const scripts = options.files.flatMap((path) => readScripts(path, find, options.from));
   const runner = options.on === 'linux' ? new LinuxRunner(compileAgent(options.agent)) : null;
+  const turns = new Turns();
   const run = (script: Script): Promise<Outcome> =>
-    runner === null ? runVirtual(script) : withPatience(runner, script);
+    runner === null ? runVirtual(script) : turns.take(() => withPatience(runner, script));
   try {
     const outcomes = scripts.map(run);
     // The first that rejects is the one that is told of.

@@ -80,12 +80,12 @@ export class KernelSockets {
 
   async #open(chosen: string): Promise<Result> {
     const answer = await this.#agent.call('socket');
-    if (answer.value >= 0) this.#add(chosen, answer.value, 0);
+    if (answer.value >= 0) this.#add(chosen, answer.value, 0, false);
     return resultOf(answer);
   }
 
-  #add(chosen: string, fd: number, remotePort: number): void {
-    this.#descriptors.set(chosen, { fd, remotePort, listens: false, isBound: false });
+  #add(chosen: string, fd: number, remotePort: number, isBound: boolean): void {
+    this.#descriptors.set(chosen, { fd, remotePort, listens: false, isBound });
   }
 
   #bind(socket: Descriptor): Promise<AgentAnswer> {
@@ -96,7 +96,7 @@ export class KernelSockets {
   async #accept(socket: Descriptor, chosen: string): Promise<Result> {
     const answer = await this.#agent.call('accept', socket.fd);
     if (answer.value < 0) return resultOf(answer);
-    this.#add(chosen, answer.value, Number(answer.word));
+    this.#add(chosen, answer.value, Number(answer.word), true);
     return { value: answer.value, name: null };
   }
 

@@ -33,12 +33,12 @@ export function parseScripts(file: string, text: string, find: FindPreamble): Sc
   const title = /^\/\/\s*(.+)/.exec(text)?.[1] ?? basename(file, '.pkt');
   const lines = text.split('\n').map((raw, index) => ({ raw, place: { file, line: index + 1 } }));
   const [common, ...cases] = splitCases(lines);
-  if (cases.length === 0) return [readCase(file, title, common!.lines, find)];
+  if (cases.length === 0) return [readCase(file, title, [], common!.lines, find)];
   const names = new Set<string>();
   return cases.map(({ name, lines: own, place }) => {
     if (names.has(name)) throw new ScriptError(place, `there is another case \`${name}\``);
     names.add(name);
-    return readCase(file, `${title}: ${name}`, [...common!.lines, ...own], find);
+    return readCase(file, `${title}: ${name}`, common!.lines, own, find);
   });
 }
 
@@ -65,24 +65,39 @@ function splitCases(lines: readonly Line[]): Case[] {
   return cases;
 }
 
-function readCase(file: string, title: string, lines: readonly Line[], find: FindPreamble): Script {
+function readCase(
+  file: string,
+  title: string,
+  common: readonly Line[],
+  own: readonly Line[],
+  find: FindPreamble,
+): Script {
   const reader = new Reader(find);
-  reader.read(lines, new Map(), 0);
+  const variables = new Map<string, string>();
+  reader.read(common, variables, 0);
+  reader.begin();
+  reader.read(own, variables, 0);
   if (reader.statements.length === 0) {
     throw new ScriptError({ file, line: 1 }, 'the script has no statement');
   }
-  const { statements, parameters, linux } = reader;
+  const { statements, parameters, linux, event } = reader;
+  if (reader.mark !== null && event === statements.length) {
+    throw new ScriptError(reader.mark, 'no statement follows ---, which is where the event begins');
+  }
   const unexplained = statements.find(({ only }) => only !== null);
   if (unexplained !== undefined && statements.every(({ reason }) => reason === null)) {
     throw new ScriptError(unexplained.place, SAY_WHY);
   }
-  return { file, title, parameters, linux, statements };
+  return { file, title, parameters, linux, statements, event };
 }
 
 class Reader {
   readonly statements: Statement[] = [];
   readonly parameters = new Map<string, string>();
   linux: Verdict | null = null;
+  event = 0;
+  /** The latest `---`. */
+  mark: Place | null = null;
 
   constructor(private readonly find: FindPreamble) {}
 
@@ -99,6 +114,11 @@ class Reader {
     }
   }
 
+  /** What comes now is no longer what leads up to the event. */
+  begin(): void {
+    this.event = this.statements.length;
+  }
+
   #line(place: Place, line: string, variables: Map<string, string>, depth: number): void {
     const setting = /^let (\w+) = (.+)$/.exec(line);
     if (setting) {
@@ -107,6 +127,11 @@ class Reader {
       return;
     }
     const text = substitute(place, line, variables);
+    if (text === '---') {
+      this.mark = place;
+      this.begin();
+      return;
+    }
     const preamble = /^`([^`]*)`$/.exec(text);
     if (preamble) this.#preamble(place, preamble[1]!, depth);
     else if (/^--|^linux:/.test(text)) this.#header(place, text);

@@ -40,8 +40,16 @@ export async function play(
   variant: System = system,
 ): Promise<Failure | null> {
   const player = new Player(script, system, subject);
+  const before = new Set(script.statements.slice(0, script.event));
   try {
-    for (const statement of statementsFor(script, variant)) await player.step(statement);
+    let isBegun = false;
+    for (const statement of statementsFor(script, variant)) {
+      if (!isBegun && !before.has(statement)) {
+        isBegun = true;
+        subject.begin?.();
+      }
+      await player.step(statement);
+    }
     await player.finish();
     return null;
   } catch (error) {

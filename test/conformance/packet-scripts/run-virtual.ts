@@ -41,13 +41,20 @@ export interface Outcome {
   readonly capture: Uint8Array;
 }
 
+/** What the host did at the event of a script, and after it. */
+export interface Reaction {
+  readonly sent: readonly Packet[];
+  readonly transitions: readonly Transition[];
+}
+
 /** Plays a script to our host, in this process and on virtual time. */
 export async function runVirtual(
   script: Script,
-): Promise<Outcome & { transitions: readonly Transition[] }> {
+): Promise<Outcome & { transitions: readonly Transition[]; reaction: Reaction }> {
   const subject = new VirtualSubject(script);
   const failure = await play(script, 'ours', subject);
-  return { failure, capture: subject.capture(), transitions: subject.transitions };
+  const { transitions, reaction } = subject;
+  return { failure, capture: subject.capture(), transitions, reaction };
 }
 
 /** One host on virtual time, on a cable that takes no time. */
@@ -57,6 +64,8 @@ class VirtualSubject implements Subject {
   readonly patience = HOUR_MS;
   readonly linger = 0;
   readonly transitions: Transition[] = [];
+  readonly #sent: Packet[] = [];
+  #before = { sent: 0, transitions: 0 };
   readonly #runtime = new VirtualRuntime(1);
   readonly #ring = new CaptureRing(RING_BYTES);
   readonly #batch = new TxBatch();
@@ -85,6 +94,15 @@ class VirtualSubject implements Subject {
 
   now(): number {
     return this.#runtime.now();
+  }
+
+  begin(): void {
+    this.#before = { sent: this.#sent.length, transitions: this.transitions.length };
+  }
+
+  get reaction(): Reaction {
+    const { sent, transitions } = this.#before;
+    return { sent: this.#sent.slice(sent), transitions: this.transitions.slice(transitions) };
   }
 
   inject(bytes: Uint8Array): void {
@@ -145,7 +163,9 @@ class VirtualSubject implements Subject {
       const from = batch.offset[i]!;
       const bytes = batch.bytes.subarray(from, from + batch.length[i]!);
       const packet = readTcp(bytes, this.#runtime.now());
-      if (packet !== null) this.inbox.push(packet);
+      if (packet === null) continue;
+      this.inbox.push(packet);
+      this.#sent.push(packet);
     }
   }
 }

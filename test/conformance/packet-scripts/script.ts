@@ -104,6 +104,11 @@ export interface Script {
   /** Null: Linux does the same, but for lines that say otherwise. */
   readonly linux: Verdict | null;
   readonly statements: readonly Statement[];
+  /**
+   * Index of the first statement that is not there to lead up to the event: the one behind `---`, or else
+   * the case's first.
+   */
+  readonly event: number;
 }
 
 /** A mistake in a script. */

@@ -20,6 +20,8 @@ export interface Subject {
   wait(until: number): Promise<void>;
   /** Waits until this time, whatever arrives. */
   sleep(until: number): Promise<void>;
+  /** What led up to the event is over. */
+  begin?(): void;
   call(call: CallLine): Promise<Result>;
   /** The ends of connection `n` of the script, from 1 on. */
   ends(n: number): Ends;

@@ -181,8 +181,9 @@ export class VirtualSockets {
   }
 
   #connect(socket: Descriptor, flow: string): Result {
+    if (socket.listener !== null) return failed('EISCONN');
     if (socket.connection !== null) {
-      return failed(socket.connection.state === 'SYN_SENT' ? 'EALREADY' : 'EISCONN');
+      return failed(socket.connection.state.startsWith('SYN_') ? 'EALREADY' : 'EISCONN');
     }
     const remotePort = this.#peer.port(flowNumber(flow));
     try {

@@ -147,6 +147,13 @@ describe('what a line says', () => {
       { kind: 'differs', reason: 'we are stricter' },
     ]);
   });
+
+  it('where the event begins', () => {
+    const scripts = parse(
+      '> nothing\n=== one\n< R 1:1(0)\n=== two\n< R 1:1(0)\n> nothing\n---\n< R 2:2(0)',
+    );
+    expect(scripts.map(({ event }) => event)).toEqual([1, 3]);
+  });
 });
 
 describe('what is wrong with a script, and where', () => {
@@ -189,6 +196,7 @@ describe('what is wrong with a script, and where', () => {
     ['linux: differs', 'write `linux: differs — REASON`'],
     ['ours-only: > nothing', 'say why Linux differs'],
     ['linux-only: > nothing', 'say why Linux differs'],
+    ['> nothing\n---', 'a.pkt:2: no statement follows ---'],
     ['> nothing\n===', 'a.pkt:2: a case needs a name: === NAME'],
     ['=== a\n> nothing\n=== a\n> nothing', 'a.pkt:3: there is another case `a`'],
   ])('%j', (text, message) => {
