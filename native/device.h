@@ -28,7 +28,7 @@ struct Handles {
 //
 //   new Device(name, fd, offload)
 //     name: '' lets the kernel pick; fd: -1, or an open TUN descriptor that the device takes over.
-//   start(bytes, from, offset, length, onPackets(count, errno), onWritable())
+//   start(bytes, from, offset, length, flags, onPackets(count, errno), onWritable())
 //   setArena(bytes, from)
 //   write(buffers, pieces, pieceEnd, first, count) -> packets written, or -errno of the first
 //   pollWritable(delay)  calls onWritable once, when the fd is writable and after `delay` ms
@@ -84,10 +84,11 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::FunctionReference on_packets_;
   Napi::FunctionReference on_writable_;
 
-  // The arena and the two arrays belong to JavaScript, which may take their memory away.
+  // The arena and the three arrays belong to JavaScript, which may take their memory away.
   Napi::ObjectReference arena_;
   Napi::ObjectReference offset_array_;
   Napi::ObjectReference length_array_;
+  Napi::ObjectReference flags_array_;
   size_t from_ = 0;
 
   std::vector<napi_value> elements_;
