@@ -1,3 +1,4 @@
+import { copyBytes } from '../base/copy-bytes.js';
 import type { Counters } from '../base/counters.js';
 import { add } from '../base/seq.js';
 import { checksum, fold, pseudoHeaderSum } from '../wire/checksum.js';
@@ -148,10 +149,10 @@ function copyText(
 ): void {
   const first = Math.min(length, Math.max(segment.length - from, 0));
   const start = segment.offset + from;
-  if (first > 0) target.set(segment.bytes.subarray(start, start + first), at);
+  if (first > 0) copyBytes(segment.bytes, start, first, target, at);
   if (first === length) return;
   const start2 = segment.offset2 + from + first - segment.length;
-  target.set(segment.bytes2.subarray(start2, start2 + length - first), at + first);
+  copyBytes(segment.bytes2, start2, length - first, target, at + first);
 }
 
 function attachText(by: Interface, segment: Segment, from: number, length: number): void {
