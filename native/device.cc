@@ -66,6 +66,7 @@ Napi::Function Device::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Device::Start>("start"),
                          InstanceMethod<&Device::SetArena>("setArena"),
+                         InstanceMethod<&Device::SetBusyPoll>("setBusyPoll"),
                          InstanceMethod<&Device::Write>("write"),
                          InstanceMethod<&Device::PollWritable>("pollWritable"),
                          InstanceMethod<&Device::RefHandle>("ref"),
@@ -82,7 +83,9 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
   if (fd >= 0) {
     Adopt(fd);
   } else {
-    Open(name, offload);
+    Queues queues = Queues::kOne;
+    if (info[3].IsNumber()) queues = static_cast<Queues>(info[3].As<Napi::Number>().Int32Value());
+    Open(name, offload, queues);
   }
   try {
     SetOffload(offload);
@@ -97,7 +100,7 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
 
 Device::~Device() { Shutdown(); }
 
-void Device::Open(const std::string& name, bool offload) {
+void Device::Open(const std::string& name, bool offload, Queues queues) {
   Fd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid()) throw SystemError(Env(), "open", errno);
 
@@ -109,9 +112,16 @@ void Device::Open(const std::string& name, bool offload) {
 
   ifreq request = {};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | (vnet_ ? IFF_VNET_HDR : 0));
+  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | (vnet_ ? IFF_VNET_HDR : 0) |
+                                         (queues == Queues::kOne ? 0 : IFF_MULTI_QUEUE));
   if (ioctl(fd.get(), TUNSETIFF, &request) < 0) throw SystemError(Env(), "TUNSETIFF", errno);
   name_ = request.ifr_name;
+  shared_ = queues == Queues::kShare;
+  if (queues == Queues::kNone) {
+    ifreq detach = {};
+    detach.ifr_flags = IFF_DETACH_QUEUE;
+    if (ioctl(fd.get(), TUNSETQUEUE, &detach) < 0) throw SystemError(Env(), "TUNSETQUEUE", errno);
+  }
 
   if (ioctl(fd.get(), TUNGETIFF, &request) == 0) {
     persistent_ = (static_cast<unsigned short>(request.ifr_flags) & IFF_PERSIST) != 0;
@@ -130,6 +140,7 @@ void Device::Adopt(int fd) {
   name_ = request.ifr_name;
   vnet_ = (flags & IFF_VNET_HDR) != 0;
   persistent_ = (flags & IFF_PERSIST) != 0;
+  shared_ = (flags & IFF_MULTI_QUEUE) != 0;
 
   int status = fcntl(fd, F_GETFL);
   if (status < 0 || fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0 ||
@@ -166,12 +177,15 @@ void Device::StartHandles() {
   int status = uv_poll_init(loop, &handles->poll, fd_.get());
   if (status != 0) throw SystemError(Env(), "uv_poll_init", -status);
   uv_timer_init(loop, &handles->timer);
+  uv_idle_init(loop, &handles->idle);
   handles->device = this;
-  handles->open = 2;
+  handles->open = 3;
   handles->poll.data = handles.get();
   handles->timer.data = handles.get();
+  handles->idle.data = handles.get();
   uv_unref(reinterpret_cast<uv_handle_t*>(&handles->poll));
   uv_unref(reinterpret_cast<uv_handle_t*>(&handles->timer));
+  uv_unref(reinterpret_cast<uv_handle_t*>(&handles->idle));
   handles_ = handles.release();
   napi_add_async_cleanup_hook(env, OnCleanup, handles_, &handles_->cleanup);
 }
@@ -246,6 +260,12 @@ void Device::OnPoll(uv_poll_t* handle, int status, int events) {
   }
 }
 
+// As long as this handle is active, the loop looks at its descriptors without sleeping.
+void Device::OnIdle(uv_idle_t* handle) {
+  Device* device = static_cast<Handles*>(handle->data)->device;
+  if (device == nullptr || device->busy_poll_.GivesUp(uv_hrtime())) uv_idle_stop(handle);
+}
+
 void Device::OnTimer(uv_timer_t* handle) {
   Device* device = static_cast<Handles*>(handle->data)->device;
   if (device == nullptr) return;
@@ -291,9 +311,16 @@ void Device::ReadPackets() {
   }
   if (count == 0 && error == 0) return;
   if (error != 0) EndReading();
+  busy_poll_.Arrived(uv_hrtime(), count);
   napi_value arguments[] = {Napi::Number::New(env, static_cast<double>(count)),
                             Napi::Number::New(env, error)};
   Call(on_packets_, 2, arguments);
+  if (handles_ == nullptr) return;
+  if (busy_poll_.Answered(uv_hrtime())) {
+    uv_idle_start(&handles_->idle, OnIdle);
+  } else {
+    uv_idle_stop(&handles_->idle);
+  }
 }
 
 // After an error nothing would change, and libuv would report it again and again.
@@ -396,6 +423,13 @@ int Device::WritePacket(const int32_t* piece, int pieces) {
   return n < 0 ? errno : 0;
 }
 
+Napi::Value Device::SetBusyPoll(const Napi::CallbackInfo& info) {
+  constexpr int64_t kMost = 1'000'000;
+  auto limit = static_cast<uint64_t>(IntegerArgument(info, 0, "microseconds", 0, kMost));
+  busy_poll_.SetLimit(limit * 1000);
+  return info.Env().Undefined();
+}
+
 Napi::Value Device::PollWritable(const Napi::CallbackInfo& info) {
   if (handles_ == nullptr) return info.Env().Undefined();
   int delay = IntArgument(info, 0, "delay", 0);
@@ -422,7 +456,7 @@ Napi::Value Device::UnrefHandle(const Napi::CallbackInfo& info) {
 Napi::Value Device::CloseHandle(const Napi::CallbackInfo& info) {
   bool held = handles_ != nullptr && reading_;
   // Whoever attaches to a persistent device next may not know about offload.
-  if (handles_ != nullptr && persistent_) ioctl(fd_.get(), TUNSETOFFLOAD, 0);
+  if (handles_ != nullptr && persistent_ && !shared_) ioctl(fd_.get(), TUNSETOFFLOAD, 0);
   Shutdown();
   // They lead back to this object, which could never be collected while it holds them.
   on_packets_.Reset();
@@ -449,6 +483,7 @@ void Device::Shutdown() {
   };
   uv_close(reinterpret_cast<uv_handle_t*>(&handles->poll), closed);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles->timer), closed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&handles->idle), closed);
   Disown(fd_.get());
   fd_.Reset(-1);
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { bulk, link, segments } from './lib/bench/bulk.js';
+import { cores } from './lib/bench/cores.js';
 import { iperf3 } from './lib/bench/iperf3.js';
 import type { Kind } from './lib/bench/kinds.js';
 import { KINDS, kindsOf, LABEL, UsageError } from './lib/bench/kinds.js';
@@ -24,6 +25,7 @@ const SUITES: readonly Suite[] = [
   bulk,
   segments,
   link,
+  cores,
 ];
 
 const HELP = `Usage: scripts/bench [OPTIONS]     or npm run bench -- [OPTIONS]
@@ -38,8 +40,9 @@ ${SUITES.map(({ letter, name, title }) => `                           ${letter} 
       --pairs N          measurements of each kind, default 5 (quick: 1)
       --seconds N        length of a measurement, default 1 (quick: 0.5)
       --kinds LIST       of ${KINDS.join(', ')};
-                         the first three unless given, the others are for bulk alone; bare is a
-                         loop in C on a device without offload, and plain is compared with it
+                         the first three unless given; workers is for cores alone, bare, traced
+                         and captured are for bulk alone; bare is a loop in C on a device without
+                         offload, and plain is compared with it
       --congestion NAME  the kernel's congestion control: reno (default), or whatever else
                          /proc/sys/net/ipv4/tcp_allowed_congestion_control lists
       --against FILE     print the change against a stored run

@@ -1,8 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Answer, Failure, Request } from '../test/sim/support/worker.js';
+import { SeedWorker } from './lib/seed-worker.js';
 
 const HELP = `Usage: scripts/simulate [--seeds N] [--from SEED] [--jobs N] [--shrink N] [--json]
 
@@ -93,7 +93,7 @@ async function tryAll({ seeds, from, jobs }: Options): Promise<Failed[]> {
   let tried = 0;
   const started = Date.now();
   const work = async (): Promise<void> => {
-    let worker = new Worker();
+    let worker = newWorker();
     while (next < end) {
       const first = next;
       const count = Math.min(CHUNK, end - first);
@@ -106,7 +106,7 @@ async function tryAll({ seeds, from, jobs }: Options): Promise<Failed[]> {
         }
         failed.push({ seed: worker.trying, problem: 'it never returns, or its process died' });
         at = worker.trying + 1;
-        worker = new Worker();
+        worker = newWorker();
       }
       tried += count;
       const rate = (tried / (Date.now() - started)) * 1000;
@@ -119,47 +119,15 @@ async function tryAll({ seeds, from, jobs }: Options): Promise<Failed[]> {
   return failed.sort((a, b) => a.seed - b.seed);
 }
 
-async function shrunk(seed: number): Promise<Failure | null> {
-  const worker = new Worker();
-  const answer = await worker.ask({ shrink: seed, limit: SHRINK_MS });
-  worker.stop();
-  return answer !== null && 'failure' in answer ? answer.failure : null;
+function newWorker(): SeedWorker<Request, Answer> {
+  return new SeedWorker(WORKER, STUCK_MS);
 }
 
-/** A process that plays schedules. */
-class Worker {
-  /** The seed that it was at last. */
-  trying = 0;
-  readonly #child: ChildProcess = fork(WORKER, { execArgv: [] });
-
-  /** The answer to a request; null when there is none, and the process has ended. */
-  ask(request: Request): Promise<Answer | null> {
-    return new Promise((resolve) => {
-      const child = this.#child;
-      const patience = 'shrink' in request ? request.limit + STUCK_MS : STUCK_MS;
-      const giveUp = (): void => {
-        child.kill('SIGKILL');
-      };
-      let timer = setTimeout(giveUp, patience);
-      const finish = (answer: Answer | null): void => {
-        clearTimeout(timer);
-        child.removeAllListeners();
-        resolve(answer);
-      };
-      child.on('message', (answer: Answer) => {
-        if (!('trying' in answer)) return finish(answer);
-        this.trying = answer.trying;
-        clearTimeout(timer);
-        timer = setTimeout(giveUp, patience);
-      });
-      child.on('exit', () => finish(null));
-      child.send(request);
-    });
-  }
-
-  stop(): void {
-    this.#child.disconnect();
-  }
+async function shrunk(seed: number): Promise<Failure | null> {
+  const worker = newWorker();
+  const answer = await worker.ask({ shrink: seed, limit: SHRINK_MS }, SHRINK_MS);
+  worker.stop();
+  return answer !== null && 'failure' in answer ? answer.failure : null;
 }
 
 function print(options: Options, seconds: number, failed: Failed[], failures: Failure[]): void {

@@ -1,14 +1,17 @@
-import * as os from 'node:os';
 import { parseArgs } from 'node:util';
+import { machine } from './lib/machine.js';
 import { isInOwnNamespace, runInOwnNamespace } from './lib/own-namespace.js';
 import { chosenCells, grid, quickGrid } from './versus/cells.js';
 import { measureFairness, printFairness } from './versus/fairness.js';
-import { measureGrid, printGrid } from './versus/goodput.js';
+import { figuresOf, type GridFigures, measureGrid } from './versus/goodput.js';
+import { printGrid, printMarkdown } from './versus/grid-report.js';
 import { compilePeer } from './versus/peer.js';
 import { progress } from './versus/progress.js';
 import { Bench } from './versus/trial.js';
+import { TrialLog } from './versus/trial-log.js';
 
 const HELP = `Usage: scripts/versus-linux [--quick] [--cells LIST] [--rate LIST] [--seconds N] [--runs N]
+                            [--parallel N] [--out FILE] [--for N] [--report] [--markdown]
                             [--linux NAME] [--ours NAME] [--tcp JSON] [--fairness] [--anyway] [--json]
 
 Compares our TCP with Linux's over bad networks. Two kernels, each in a network namespace with a TUN
@@ -28,6 +31,11 @@ of 64 MiB, ours have 16 MiB.
       --rate LIST    in Mbit/s, default 100; a rate with which this process cannot keep up is left out
       --seconds N    of each transfer, default 5; with --fairness 15, after 5 s that do not count
       --runs N       default 4
+      --parallel N   so many runs at once, each between kernels of its own; default 1
+      --out FILE     keep what is measured in FILE, and measure only what it lacks
+      --for N        begin no run that would end after N seconds
+      --report       measure nothing, print what FILE has
+      --markdown     print tables of Markdown
       --linux NAME   congestion control of Linux, default cubic
       --ours NAME    and of ours, default the same
       --tcp JSON     further settings of ours, as docs/configuration.md has them
@@ -59,6 +67,11 @@ async function main(): Promise<number> {
       linux: { type: 'string', default: 'cubic' },
       ours: { type: 'string' },
       tcp: { type: 'string', default: '{}' },
+      parallel: { type: 'string', default: '1' },
+      out: { type: 'string' },
+      for: { type: 'string', default: '1e6' },
+      report: { type: 'boolean', default: false },
+      markdown: { type: 'boolean', default: false },
       fairness: { type: 'boolean', default: false },
       anyway: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -77,32 +90,44 @@ async function main(): Promise<number> {
   const cells = values.cells === undefined ? whole : chosenCells(values.cells);
   const { linux, anyway, ours = OUR_NAME[linux] ?? linux } = values;
   const tcp = { congestionControl: ours, ...buffers(), ...parseTcp(values.tcp) };
+  const limit = positive('--for', values.for);
+  const setup = { ...machine(), linux, ours: tcp.congestionControl, seconds };
+  const show = (figures: GridFigures): number => {
+    progress('');
+    if (values.json) console.log(JSON.stringify({ ...setup, runs, ...figures }));
+    else if (values.markdown) printMarkdown(figures);
+    else printGrid(figures);
+    return figures.failures.length === 0 ? 0 : 1;
+  };
+  const plan = { cells, rates, seconds, runs, anyway, limit };
+  if (values.report) {
+    if (values.out === undefined) throw usage('--report needs --out FILE');
+    const log = new TrialLog(values.out, setup);
+    return show({ checks: [], cells: figuresOf(plan, log), failures: [], left: 0 });
+  }
   if (!isInOwnNamespace()) return runInOwnNamespace(__filename, process.argv.slice(2));
 
-  const bench = await Bench.start({ program: compilePeer(), linux, tcp });
+  const log = new TrialLog(values.out ?? null, setup);
+  const benches: Bench[] = [];
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
   try {
-    await bench.checkLinux();
-    const setup = { ...machine(), linux, ours: tcp.congestionControl, seconds, runs };
+    const program = compilePeer();
+    const parallel = values.fairness ? 1 : Math.ceil(positive('--parallel', values.parallel));
+    while (benches.length < parallel) benches.push(await Bench.start({ program, linux, tcp }));
+    const [bench] = benches;
+    await bench!.checkLinux();
     if (!values.json) {
       console.log(`${setup.cpu}, Linux ${setup.kernel} with ${linux}, Node ${setup.node}`);
       console.log(`ours with ${setup.ours}, ${runs} runs of ${seconds} s\n`);
     }
-    if (values.fairness) {
-      const figures = await measureFairness(bench, { seconds, runs });
-      progress('');
-      if (values.json) console.log(JSON.stringify({ ...setup, ...figures }));
-      else printFairness(figures);
-      return figures.failures.length === 0 ? 0 : 1;
-    } else {
-      const figures = await measureGrid(bench, { cells, rates, seconds, runs, anyway });
-      progress('');
-      if (values.json) console.log(JSON.stringify({ ...setup, ...figures }));
-      else printGrid(figures);
-      return figures.failures.length === 0 ? 0 : 1;
-    }
+    if (!values.fairness) return show(await measureGrid(benches, plan, log));
+    const figures = await measureFairness(bench!, { seconds, runs });
+    progress('');
+    if (values.json) console.log(JSON.stringify({ ...setup, runs, ...figures }));
+    else printFairness(figures);
+    return figures.failures.length === 0 ? 0 : 1;
   } finally {
-    bench.close();
+    for (const bench of benches) bench.close();
   }
 }
 
@@ -126,15 +151,6 @@ function positive(name: string, text: string): number {
 
 function usage(message: string): Error {
   return Object.assign(new Error(message), { code: 'ERR_PARSE_ARGS_VALUE' });
-}
-
-function machine(): { cpu: string; kernel: string; node: string } {
-  const cpus = os.cpus();
-  return {
-    cpu: `${cpus.length} x ${cpus[0]?.model ?? 'unknown'}`,
-    kernel: os.release(),
-    node: process.version,
-  };
 }
 
 main().then(

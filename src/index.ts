@@ -20,8 +20,8 @@ export type { FaultAction, FaultDirection, FaultPacket, FaultRule } from './link
 export type { Link, LinkReceiver } from './link/link.js';
 export type { MemoryPairOptions } from './link/memory.js';
 export { loopbackLink, MemoryLink, memoryPair } from './link/memory.js';
-export type { TunCounters, TunOptions, TunProbe } from './link/tun.js';
-export { openTun, probeTun, TunLink } from './link/tun.js';
+export type { TunCounters, TunDevice, TunOptions, TunProbe } from './link/tun.js';
+export { openTun, openTunDevice, probeTun, TunLink } from './link/tun.js';
 export type { ConnectArguments, ConnectListener } from './net/connect-options.js';
 export { createHost } from './net/create-host.js';
 export type { Connect, NetModule } from './net/create-net.js';
@@ -64,6 +64,7 @@ export type {
 } from './stack/connection.js';
 export type { Conversation } from './stack/conversation.js';
 export { EventTrace, type EventTraceOptions } from './stack/event-trace.js';
+export type { FragmentLimits } from './stack/fragments.js';
 export type { HostOptions } from './stack/host.js';
 export { Host } from './stack/host.js';
 export type { LadderOptions } from './stack/ladder.js';
@@ -91,6 +92,7 @@ export type { SvgOptions } from './stack/ladder-svg.js';
 export { renderSvg } from './stack/ladder-svg.js';
 export type { RecorderOptions } from './stack/recorder.js';
 export { Recorder } from './stack/recorder.js';
+export type { Shard } from './stack/shard.js';
 export {
   describeEvent,
   type EventConnection,
@@ -100,7 +102,7 @@ export {
   type TraceEventType,
 } from './stack/trace-event.js';
 export { Bbr } from './tcp/bbr.js';
-export type { TcpConfig } from './tcp/config.js';
+export type { SynCookieMode, TcpConfig } from './tcp/config.js';
 export type {
   AckSample,
   CongestionControl,
@@ -115,6 +117,8 @@ export type { EcnMode } from './tcp/ecn-mode.js';
 export { NewReno } from './tcp/newreno.js';
 export type { StateName } from './tcp/state.js';
 export type {
+  CookieOutcome,
+  ListenQueue,
   RetransmitCause,
   TimerAction,
   TimerName,

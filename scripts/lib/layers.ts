@@ -15,8 +15,21 @@ const SEES: Readonly<Record<string, readonly string[]>> = {
   stack: ['base', 'wire', 'tcp', 'runtime', 'link'],
   net: ['base', 'wire', 'tcp', 'stack', 'runtime', 'link'],
   node: ['base', 'wire', 'tcp', 'stack', 'net', 'runtime', 'link'],
+  workers: ['base', 'wire', 'tcp', 'stack', 'net', 'node', 'runtime', 'link', 'root'],
   services: ['base', 'wire', 'tcp', 'stack', 'net', 'runtime', 'root'],
-  cli: ['base', 'wire', 'tcp', 'stack', 'net', 'node', 'services', 'runtime', 'link', 'root'],
+  cli: [
+    'base',
+    'wire',
+    'tcp',
+    'stack',
+    'net',
+    'node',
+    'services',
+    'workers',
+    'runtime',
+    'link',
+    'root',
+  ],
   root: ['base', 'wire', 'tcp', 'stack', 'net', 'node', 'services', 'runtime', 'link', 'root'],
 };
 

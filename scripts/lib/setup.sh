@@ -144,9 +144,9 @@ setup_dist() {
   mkdir -p dist && touch dist/.built
 }
 
-# The simulations of test/sim, and src/ with them, as JavaScript in dist-sim/.
+# The simulations of test/sim, the fuzzer of test/fuzz, and src/ with them, as JavaScript in dist-sim/.
 setup_simulations() {
-  if [ -f dist-sim/.built ] && [ -z "$(find src test/sim test/support tsconfig.json \
+  if [ -f dist-sim/.built ] && [ -z "$(find src test/sim test/fuzz test/support tsconfig.json \
     node_modules/.package-lock.json -newer dist-sim/.built -print | head -n 1)" ]; then
     return 0
   fi
@@ -154,6 +154,8 @@ setup_simulations() {
   rm -rf dist-sim
   node node_modules/typescript/bin/tsc -p test/sim >&2 ||
     { setup_die 'the TypeScript in test/sim does not compile'; return 1; }
+  # The addon is looked for beside src/.
+  ln -sfn ../build dist-sim/build
   touch dist-sim/.built
 }
 

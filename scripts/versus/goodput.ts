@@ -1,7 +1,8 @@
 import { type Cell, pathOf } from './cells.js';
 import { progress } from './progress.js';
-import { type Comparison, compare, median } from './statistics.js';
+import { type Comparison, compare } from './statistics.js';
 import type { Bench, FlowPlan, TrialResult } from './trial.js';
+import type { Combination, Trial, TrialLog } from './trial-log.js';
 
 export interface GridPlan {
   cells: readonly Cell[];
@@ -11,19 +12,8 @@ export interface GridPlan {
   runs: number;
   /** Measure also when this process does not keep up, and count runs in which it was late. */
   anyway: boolean;
-}
-
-/** One transfer: who sends to whom. */
-type Combination = 'linux' | 'sending' | 'receiving';
-
-interface Trial extends Omit<TrialResult, 'rates'> {
-  combination: Combination;
-  run: number;
-  seed: number;
-  /** Goodput in Mbit/s. */
-  goodput: number;
-  /** The process kept up, so that it was the path that was measured. */
-  valid: boolean;
+  /** Seconds after which no further run begins. */
+  limit: number;
 }
 
 export interface CellFigures {
@@ -49,6 +39,8 @@ export interface GridFigures {
   checks: RateCheck[];
   cells: CellFigures[];
   failures: string[];
+  /** Runs of cells that are still to be measured. */
+  left: number;
 }
 
 const FLOW: Record<Combination, FlowPlan> = {
@@ -57,78 +49,133 @@ const FLOW: Record<Combination, FlowPlan> = {
   receiving: { from: 'linux', to: 'ours' },
 };
 const COMBINATIONS = Object.keys(FLOW) as Combination[];
-/** ms by which this process may be late without that a run is left out. */
+/** ms by which this process may be late without that a run is left out, and as a share of the round trip. */
 const LATE_MAX = 5;
+const LATE_SHARE = 0.1;
 const CHECK_SECONDS = 2;
+const CHECK_TRIES = 3;
 /** Share of the possible rate that has to come through, slow start and all. */
 const ENOUGH = 0.93;
 /** Text of a packet of 1500 bytes with timestamps. */
 const TEXT_SHARE = 1448 / 1500;
 /** Seconds that a transfer takes beside its time. */
 const OVERHEAD = 0.5;
+/** Between cells that follow each other in time; shares no factor with the 70 of the grid. */
+const STRIDE = 23;
 
-export async function measureGrid(bench: Bench, plan: GridPlan): Promise<GridFigures> {
-  const figures: GridFigures = { checks: [], cells: [], failures: [] };
-  for (const rate of plan.rates) figures.checks.push(await checkRate(bench, rate, plan.seconds));
-  const rates = figures.checks.filter((c) => c.keepsUp || plan.anyway).map(({ rate }) => rate);
-  const total = rates.length * plan.cells.length;
-  const each = plan.runs * COMBINATIONS.length * (plan.seconds + OVERHEAD);
-  for (const rate of rates) {
-    for (const cell of plan.cells) {
-      const left = Math.ceil(((total - figures.cells.length) * each) / 60);
-      const place = `cell ${figures.cells.length + 1} of ${total}, ${cell.id}`;
-      progress(`${place}, about ${left} min left`);
-      figures.cells.push(await measureCell(bench, cell, rate, plan, figures.failures));
+/** Measures what the log does not have yet, on all benches at once, and tells of all that it has. */
+export async function measureGrid(
+  benches: readonly Bench[],
+  plan: GridPlan,
+  log: TrialLog,
+): Promise<GridFigures> {
+  const checks: RateCheck[] = [];
+  const end = performance.now() + plan.limit * 1000;
+  for (const rate of plan.rates) checks.push(await checkRate(benches[0]!, rate, plan.seconds));
+  const rates = checks.filter((c) => c.keepsUp || plan.anyway).map(({ rate }) => rate);
+  const work = workOf(plan, rates, log);
+  const total = work.length;
+  const failures: string[] = [];
+  const takeWork = async (bench: Bench): Promise<void> => {
+    const each = COMBINATIONS.length * (plan.seconds + OVERHEAD);
+    while (work.length > 0 && performance.now() + each * 1000 <= end) {
+      const left = Math.ceil((work.length * each) / 60 / benches.length);
+      const task = work.shift()!;
+      const place = `run ${task.run} of ${task.cell.id}`;
+      progress(`${place}, ${total - work.length} of ${total}, about ${left} min left`);
+      await measureRun(bench, task, plan, log, failures);
     }
-  }
-  return figures;
+  };
+  await Promise.all(benches.map(takeWork));
+  return { checks, cells: figuresOf(plan, log), failures, left: work.length };
 }
 
-/** Also lets V8 compile what the path needs. */
+/** What the log tells of the plan. */
+export function figuresOf(plan: GridPlan, log: TrialLog): CellFigures[] {
+  return plan.rates.flatMap((rate) =>
+    plan.cells
+      .map((cell) => figuresOfCell(cell, rate, plan, log))
+      .filter(({ trials }) => trials.length > 0),
+  );
+}
+
+/** A run of a cell: one transfer of each combination. */
+interface Task {
+  cell: Cell;
+  rate: number;
+  run: number;
+}
+
+/**
+ * Run by run, so that there is something of every cell early; neighbours in time differ in speed. In
+ * place of a run of an earlier call that is not valid there is another.
+ */
+function workOf(plan: GridPlan, rates: readonly number[], log: TrialLog): Task[] {
+  const { cells, runs } = plan;
+  const mixed = cells
+    .map((cell, i) => ({ cell, place: (i * STRIDE) % cells.length }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ cell }) => cell);
+  const work: Task[] = [];
+  for (const rate of rates) {
+    for (let i = 1; i <= runs; i++) {
+      for (const cell of mixed) {
+        const trials = log.of(cell.id, rate);
+        const done = validRuns(trials, cell.rtt, plan.anyway);
+        if (i > done) work.push({ cell, rate, run: runsIn(trials) + i - done });
+      }
+    }
+  }
+  return work;
+}
+
+/** Also lets V8 compile what the path needs. Other load on the machine may spoil a try. */
 async function checkRate(bench: Bench, rate: number, most: number): Promise<RateCheck> {
   const path = pathOf({ id: '', rtt: 10, loss: 0, bursts: false, reorder: false }, rate);
   const trial = { path, flows: [FLOW.linux], seconds: Math.min(CHECK_SECONDS, most) };
   progress(`whether this process keeps up with ${rate / 1e6} Mbit/s`);
   await bench.run({ ...trial, seed: 1, warmup: 0 });
-  const result = await bench.run({ ...trial, seed: 1, warmup: 0.5 });
   const possible = (rate / 1e6) * TEXT_SHARE;
-  const keepsUp = result.rates[0]! >= ENOUGH * possible && result.drops === 0;
-  return { ...result, rate, possible, keepsUp };
+  for (let tries = 1; ; tries++) {
+    const result = await bench.run({ ...trial, seed: 1, warmup: 0.5 });
+    const keepsUp = result.rates[0]! >= ENOUGH * possible && result.drops === 0;
+    if (keepsUp || tries === CHECK_TRIES) return { ...result, rate, possible, keepsUp };
+  }
 }
 
-async function measureCell(
+async function measureRun(
   bench: Bench,
-  cell: Cell,
-  rate: number,
-  plan: GridPlan,
+  { cell, rate, run }: Task,
+  { seconds }: GridPlan,
+  log: TrialLog,
   failures: string[],
-): Promise<CellFigures> {
-  const trials: Trial[] = [];
+): Promise<void> {
   const path = pathOf(cell, rate);
-  for (let run = 1; run <= plan.runs; run++) {
-    const seed = seedOf(cell, run);
-    for (const combination of turned(COMBINATIONS, run)) {
-      const trial = { path, seed, flows: [FLOW[combination]], warmup: 0, seconds: plan.seconds };
-      try {
-        const { rates, ...rest } = await bench.run(trial);
-        const valid = plan.anyway || (rest.drops === 0 && rest.late <= LATE_MAX);
-        trials.push({ combination, run, seed, goodput: rates[0]!, valid, ...rest });
-      } catch (error) {
-        failures.push(`${cell.id}, ${combination}, run ${run}: ${(error as Error).message}`);
-      }
+  const seed = seedOf(cell, run);
+  const trials: Trial[] = [];
+  for (const combination of turned(COMBINATIONS, run)) {
+    try {
+      const plan = { path, seed, flows: [FLOW[combination]], warmup: 0, seconds };
+      const { rates, ...rest } = await bench.run(plan);
+      trials.push({ cell: cell.id, rate, combination, run, seed, goodput: rates[0]!, ...rest });
+    } catch (error) {
+      failures.push(`${cell.id}, ${combination}, run ${run}: ${(error as Error).message}`);
     }
   }
-  const sending = pairs(trials, 'sending');
-  const receiving = pairs(trials, 'receiving');
+  log.add(trials);
+}
+
+function figuresOfCell(cell: Cell, rate: number, { anyway }: GridPlan, log: TrialLog): CellFigures {
+  const trials = log.of(cell.id, rate);
+  const done = runsIn(trials);
+  const sending = pairs(trials, 'sending', cell.rtt, anyway);
+  const receiving = pairs(trials, 'receiving', cell.rtt, anyway);
   return {
     id: cell.id,
     rate,
     loss: cell.loss,
     trials,
-    leftOut: {
-      sending: plan.runs - sending.ours.length,
-      receiving: plan.runs - receiving.ours.length,
-    },
+    leftOut: { sending: done - sending.ours.length, receiving: done - receiving.ours.length },
     sending: compare(sending.ours, sending.linux),
     receiving: compare(receiving.ours, receiving.linux),
   };
@@ -149,70 +196,32 @@ function turned<T>(list: readonly T[], by: number): T[] {
 function pairs(
   trials: readonly Trial[],
   combination: Combination,
+  rtt: number,
+  anyway: boolean,
 ): { ours: number[]; linux: number[] } {
   const found = { ours: [] as number[], linux: [] as number[] };
+  const counts = (trial: Trial): boolean => trial.goodput > 0 && (anyway || isValid(trial, rtt));
   for (const own of trials) {
-    if (own.combination !== combination) continue;
+    if (own.combination !== combination || !counts(own)) continue;
     const other = trials.find((each) => each.combination === 'linux' && each.run === own.run);
-    if (!own.valid || other?.valid !== true || own.goodput === 0 || other.goodput === 0) continue;
+    if (other === undefined || !counts(other)) continue;
     found.ours.push(own.goodput);
     found.linux.push(other.goodput);
   }
   return found;
 }
 
-export function printGrid({ checks, cells, failures }: GridFigures): void {
-  for (const check of checks) printCheck(check);
-  for (const { rate } of checks) {
-    const own = cells.filter((cell) => cell.rate === rate);
-    if (own.length === 0) continue;
-    console.log(`\n${rate / 1e6} Mbit/s, ours divided by Linux's: median (lowest to highest)\n`);
-    console.log(`  ${'cell'.padEnd(26)}${'Linux'.padStart(7)}   ${heading('sending')}receiving`);
-    for (const cell of own) console.log(row(cell));
-    printSummary(own);
-  }
-  for (const failure of failures) console.log(`failed: ${failure}`);
+function runsIn(trials: readonly Trial[]): number {
+  return trials.reduce((most, { run }) => Math.max(most, run), 0);
 }
 
-function printCheck({ rate, rates, possible, late, drops, keepsUp }: RateCheck): void {
-  const result = `${rates[0]!.toFixed(1)} of ${possible.toFixed(1)} Mbit/s possible`;
-  const how = `late by ${late.toFixed(1)} ms at most 99 % of the time, ${drops} packets dropped`;
-  const end = keepsUp ? 'keeps up' : 'does not keep up';
-  console.log(`link at ${rate / 1e6} Mbit/s: ${end}: ${result}, ${how}`);
+/** Runs of which both pairs count. */
+function validRuns(trials: readonly Trial[], rtt: number, anyway: boolean): number {
+  const ways = ['sending', 'receiving'] as const;
+  return Math.min(...ways.map((way) => pairs(trials, way, rtt, anyway).ours.length));
 }
 
-const WIDTH = 42;
-
-function heading(text: string): string {
-  return text.padEnd(WIDTH);
-}
-
-function row(cell: CellFigures): string {
-  const linux = cell.trials.filter((t) => t.combination === 'linux').map((t) => t.goodput);
-  const base = linux.length === 0 ? '-' : median(linux).toFixed(linux[0]! < 10 ? 2 : 1);
-  const sending = words(cell.sending, cell.leftOut.sending);
-  const receiving = words(cell.receiving, cell.leftOut.receiving);
-  return `  ${cell.id.padEnd(26)}${base.padStart(7)}   ${heading(sending)}${receiving}`;
-}
-
-function words(comparison: Comparison | null, leftOut: number): string {
-  const out = leftOut > 0 ? ` [${leftOut} left out]` : '';
-  if (comparison === null) return `no valid run${out}`;
-  const { ratio, lowest, highest, verdict } = comparison;
-  return `${ratio.toFixed(2)} (${lowest.toFixed(2)} to ${highest.toFixed(2)}) ${verdict}${out}`;
-}
-
-function printSummary(cells: readonly CellFigures[]): void {
-  console.log('');
-  for (const way of ['sending', 'receiving'] as const) {
-    const all = cells.map((cell) => cell[way]).filter((each) => each !== null);
-    const lossy = cells.filter(({ loss }) => loss > 0).map((cell) => cell[way]?.ratio);
-    const ratios = lossy.filter((ratio) => ratio !== undefined);
-    const count = (verdict: Comparison['verdict']): number =>
-      all.filter((each) => each.verdict === verdict).length;
-    const verdicts = `${count('at least Linux')} cells at least Linux, ${count('below')} below, ${count('noise')} where noise allows no verdict`;
-    const middle =
-      ratios.length === 0 ? '' : `; median of the lossy cells ${median(ratios).toFixed(2)}`;
-    console.log(`${way}: ${verdicts}${middle}`);
-  }
+/** The process kept up, so that it was the path that was measured. */
+function isValid({ drops, late }: Trial, rtt: number): boolean {
+  return drops === 0 && late <= Math.max(LATE_MAX, LATE_SHARE * rtt);
 }

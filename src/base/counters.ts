@@ -20,6 +20,11 @@ export class Counters {
   /** Datagrams given up before they were complete. */
   ipReasmFails = 0;
 
+  /** Packets handed over to another shard; whoever looks at a packet counts it as one that arrived. */
+  shardOutPackets = 0;
+  /** Packets that other shards have handed over. */
+  shardInPackets = 0;
+
   /** ICMP messages that arrived, bad ones included. */
   icmpInMsgs = 0;
   icmpOutMsgs = 0;
@@ -48,8 +53,17 @@ export class Counters {
   tcpOutRsts = 0;
   /** Segments dropped because their checksum was wrong. */
   tcpInCsumErrors = 0;
-  /** Connections turned away because a backlog was full. */
+  /** SYNs, and ACKs that complete a handshake, that found the accept queue of a listener full. */
   tcpListenOverflows = 0;
+  /** SYNs, and such ACKs, that a listener had to drop, for whatever reason. */
+  tcpListenDrops = 0;
+  /** SYNs that found too many connections in handshake, answered with a cookie, and dropped. */
+  tcpReqQFullDoCookies = 0;
+  tcpReqQFullDrop = 0;
+  /** SYN cookies sent, acknowledged, and ACKs that acknowledge none where one could be (RFC 4987). */
+  tcpSyncookiesSent = 0;
+  tcpSyncookiesRecv = 0;
+  tcpSyncookiesFailed = 0;
   /** Challenge ACKs sent (RFC 5961). */
   tcpChallengeAcks = 0;
   /** Retransmission timeouts. */
@@ -97,6 +111,13 @@ export class Counters {
   tcpTimeWaitReused = 0;
   /** Connections whose TIME_WAIT ended early because there were too many. */
   tcpTimeWaitOverflows = 0;
+  /** Connections that their user had closed, reset because there were too many. */
+  tcpAbortOnMemory = 0;
+  /** Segments out of order, and in order, not kept for want of memory; the sender has to send them again. */
+  tcpOfoDrop = 0;
+  tcpRcvQDrop = 0;
+  /** Times that the connections of a host came to hold more memory than they may. */
+  tcpMemoryPressures = 0;
 
   /** Packets dropped, by reason: `wire/drop-reason.ts` gives the index its meaning. */
   readonly drops: Float64Array;

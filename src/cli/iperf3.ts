@@ -1,3 +1,4 @@
+import { WatchedLink } from '../link/watched-link.js';
 import type { Iperf3Request, RateFormat, TestParameters } from '../services/iperf3.js';
 import {
   Iperf3Client,
@@ -23,7 +24,6 @@ import type { Command } from './command.js';
 import { UsageError } from './command.js';
 import type { Io } from './io.js';
 import { closeHost, StopRequests } from './shutdown.js';
-import { WatchedLink } from './watched-link.js';
 
 const HELP = `Usage: tuntcp iperf3 -c HOST [OPTIONS]
 

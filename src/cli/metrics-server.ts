@@ -6,7 +6,7 @@ const MAX_CLIENTS = 16;
 /** Serves `GET /metrics` on the kernel's loopback, and there alone. Rejects when the port is taken. */
 export function startMetricsServer(
   port: number,
-  metrics: () => string,
+  metrics: () => string | Promise<string>,
 ): Promise<{ port: number; close(): void }> {
   const server = createServer((request, response) => {
     const isGet = request.method === 'GET' || request.method === 'HEAD';
@@ -15,8 +15,10 @@ export function startMetricsServer(
       response.end('GET /metrics\n');
       return;
     }
-    response.writeHead(200, { 'content-type': TYPE });
-    response.end(metrics());
+    Promise.resolve(metrics()).then(
+      (text) => response.writeHead(200, { 'content-type': TYPE }).end(text),
+      (error: Error) => response.writeHead(503).end(`${error.message}\n`),
+    );
   });
   server.maxConnections = MAX_CLIENTS;
   server.requestTimeout = 10_000;

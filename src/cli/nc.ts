@@ -1,4 +1,5 @@
 import { finished } from 'node:stream/promises';
+import { WatchedLink } from '../link/watched-link.js';
 import { Recorder } from '../stack/recorder.js';
 import { bare, HOST_HELP, HOST_OPTIONS, hostSettings, parse, port, seconds } from './arguments.js';
 import type { Command } from './command.js';
@@ -7,7 +8,6 @@ import type { Io } from './io.js';
 import { liveRecorder } from './live.js';
 import type { Host, HostSocket } from './platform.js';
 import { closeHost, StopRequests } from './shutdown.js';
-import { WatchedLink } from './watched-link.js';
 
 const HELP = `Usage: tuntcp nc [OPTIONS] HOST PORT
        tuntcp nc [OPTIONS] -l PORT

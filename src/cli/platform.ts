@@ -1,9 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
+import type { CountersSnapshot } from '../base/counters.js';
 import type { Link } from '../link/link.js';
 import type { NetModule, ServiceSocket } from '../services/module.js';
+import type { SocketList } from '../stack/socket-list.js';
 import type { Trace } from '../tcp/trace.js';
+import type { Streams } from './control/protocol.js';
 import type { StackView } from './control/questions.js';
+import type { StreamSource } from './control/stream.js';
 import type { Facts } from './facts.js';
+import type { ShardServices } from './serve-shard.js';
 
 /** A socket as the commands use it; `node:net`'s and ours. */
 export interface HostSocket extends ServiceSocket {
@@ -33,6 +38,34 @@ export interface DeviceOptions {
   offload: boolean;
 }
 
+export interface ShardsSettings extends DeviceOptions {
+  workers: number;
+  /** Ours, with its prefix. */
+  address: string;
+  services: ShardServices;
+  /** Gets the lines that are printed, each with its line feed. */
+  onLine: (line: string) => void;
+}
+
+/** The services, in several threads. */
+export interface ShardedServices {
+  readonly device: string;
+  /** Name and port of each service. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Rejects when a thread has ended or the device is gone; otherwise never settles. */
+  readonly failed: Promise<never>;
+  counters(): Promise<CountersSnapshot>;
+  /** Of each thread not more than the limit. */
+  sockets(limit: number): Promise<SocketList>;
+  metrics(): Promise<string>;
+  /** What can be watched, with what happens in all threads in it. */
+  readonly streams: { [K in keyof Streams]: (options: unknown) => StreamSource };
+  /** Ends all connections with FIN, waits for them for a while, and gives the device back. */
+  close(): Promise<void>;
+  /** Gives the device back, whatever is open. */
+  abandon(): void;
+}
+
 export interface SpawnOptions {
   command: string;
   args: string[];
@@ -50,6 +83,7 @@ export interface Platform {
   spawn(options: SpawnOptions): Promise<{ link: Link; child: ChildProcess }>;
   /** Packets are taken from the link only after this has returned: listen at once. */
   host(link: Link, address: string, trace: Trace): Promise<Host>;
+  shards(settings: ShardsSettings): Promise<ShardedServices>;
   facts(): Promise<Facts>;
 }
 
@@ -74,6 +108,10 @@ export const systemPlatform: Platform = {
       await stack.close();
     };
     return { net, view: stack.host, close };
+  },
+  async shards(settings) {
+    const { startShardedServices } = await import('./sharded-services.js');
+    return startShardedServices(settings);
   },
   async facts() {
     const { readFacts } = await import('./facts.js');

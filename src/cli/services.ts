@@ -8,6 +8,8 @@ export interface ServiceOptions {
   recorder: Recorder;
   dir: string | null;
   httpPort: number;
+  /** Default true. All connections of a test have to come to the same server. */
+  iperf3?: boolean;
   /** Hears of each connection that is accepted, and of its end. */
   watch?: (event: 'opened' | 'closed', service: string, peer: Peer) => void;
   /** Hears of each test of iperf3 that is over. */
@@ -36,8 +38,9 @@ export async function startServices(
     ['iperf3', PORT, (module) => new Iperf3Server(module, options)],
     ['http', options.httpPort, (module) => http(module, options)],
   ];
+  const wanted = services.filter(([name]) => name !== 'iperf3' || options.iperf3 !== false);
   const ports: Record<string, number> = {};
-  const servers = services.map(([name, port, service]) => {
+  const servers = wanted.map(([name, port, service]) => {
     ports[name] = port;
     return { server: service(watched(net, name, options.watch)), port };
   });

@@ -8,10 +8,15 @@ const PATIENCE = 2000;
 /** Ends what is open with FIN, and gives the device back whatever happens. */
 export async function closeHost(host: Host, link: Link): Promise<void> {
   try {
-    await within(PATIENCE, host.close());
+    await closeWithin(host);
   } finally {
     link.close();
   }
+}
+
+/** Closes what may take long, and goes on without it then. */
+export async function closeWithin(closes: { close(): Promise<void> }): Promise<void> {
+  await within(PATIENCE, closes.close());
 }
 
 /** Settles with `task`, or after `ms` without it. */

@@ -45,8 +45,16 @@ const SECTIONS: readonly (readonly [string, Readonly<Partial<Record<CounterName,
 
 /** As `netstat -s` has them: only those that are not zero. */
 const EXTENSIONS: Readonly<Partial<Record<CounterName, string>>> = {
+  shardOutPackets: 'packets handed over to another worker',
+  shardInPackets: 'packets that other workers have handed over',
   tcpInCsumErrors: 'segments with a wrong checksum',
-  tcpListenOverflows: 'times the backlog of a listener overflowed',
+  tcpListenOverflows: 'times the listen queue of a socket overflowed',
+  tcpListenDrops: 'SYNs to LISTEN sockets dropped',
+  tcpReqQFullDoCookies: 'SYNs answered with a cookie because too many were in handshake',
+  tcpReqQFullDrop: 'SYNs dropped because too many were in handshake',
+  tcpSyncookiesSent: 'SYN cookies sent',
+  tcpSyncookiesRecv: 'SYN cookies received',
+  tcpSyncookiesFailed: 'invalid SYN cookies received',
   tcpChallengeAcks: 'challenge ACKs sent',
   tcpTimeouts: 'retransmission timeouts',
   tcpFastRetransmits: 'fast retransmits',
@@ -73,6 +81,10 @@ const EXTENSIONS: Readonly<Partial<Record<CounterName, string>>> = {
   tcpZeroWindowProbes: 'zero-window probes sent',
   tcpTimeWaitReused: 'time wait sockets reused by a new incarnation',
   tcpTimeWaitOverflows: 'time wait sockets ended early for want of room',
+  tcpAbortOnMemory: 'connections aborted due to memory pressure',
+  tcpOfoDrop: 'packets out of order dropped for want of memory',
+  tcpRcvQDrop: 'packets in order dropped for want of memory',
+  tcpMemoryPressures: 'times that connections held too much memory',
 };
 
 /** Lines in the manner of `netstat -s`; a section `Drops` has the reasons that have occurred. */

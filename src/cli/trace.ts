@@ -18,7 +18,7 @@ a line, while it happens. Ctrl-C ends it.
 
 EVENT is what is wanted, all if none is given: received, sent, dropped (segments), state, ack (why
 one without data goes out), retransmission, timer, rtt, window, congestion, mtu (of the path),
-challenge (RFC 5961), overflow (of the backlog of a listener).
+challenge (RFC 5961), overflow (of a queue of a listener), cookie (SYN cookies).
 
   -p, --port PORT           only connections with this port, at either end
       --host ADDRESS        only connections with this peer

@@ -56,8 +56,11 @@ function advice(code: string, syscall: string, device: string): string {
       return `another process has ${device} open: stop it, or choose another name`;
     case 'EINVAL':
       return syscall === 'TUNSETIFF'
-        ? `${device} exists and is not a TUN device with one queue: choose another name`
+        ? `${device} exists and is not such a TUN device: choose another name (one with several queues ` +
+            'is made by `ip tuntap add ... multi_queue`, one without that word has one)'
         : `the kernel refuses this for ${device}`;
+    case 'E2BIG':
+      return `${device} has as many queues as a TUN device can have: use fewer workers`;
     case 'EEXIST':
       return 'another device has it already: choose another address or route, or remove that one';
     case 'ENETDOWN':

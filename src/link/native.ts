@@ -9,12 +9,13 @@ import { fileURLToPath } from 'node:url';
 export interface Addon {
   /**
    * Opens a TUN device: `name` '' lets the kernel pick one; `fd` is -1, or an open TUN descriptor
-   * that the device takes over.
+   * that the device takes over. `queues`: default {@link Queues.ONE}.
    */
   readonly Device: new (
     name: string,
     fd: number,
     offload: boolean,
+    queues?: Queues,
   ) => NativeDevice;
 
   interfaceInfo(name: string): InterfaceInfo;
@@ -41,6 +42,16 @@ export interface Addon {
    * others close-on-exec) and default signal handling; returns only by throwing.
    */
   exec(argv: readonly string[]): never;
+}
+
+/**
+ * How an opened device has its packets: all of them; a share, with other descriptors that are queues of
+ * it too (`IFF_MULTI_QUEUE`); or none, which keeps such a device alive.
+ */
+export const enum Queues {
+  ONE = 0,
+  SHARE = 1,
+  NONE = 2,
 }
 
 /** An open TUN descriptor on the event loop of this thread. */
@@ -72,6 +83,8 @@ export interface NativeDevice {
   ): void;
   /** Reads into `bytes` from `from` on, from the next wake-up. */
   setArena(bytes: Uint8Array, from: number): void;
+  /** Where packets come one by one, goes on looking for the next that long before it sleeps; 0: never. */
+  setBusyPoll(microseconds: number): void;
   /**
    * Writes packets of a `TxBatch`; returns how many, or the -errno of the first. Without offload, a
    * TCP checksum that is the sum of the pseudo-header is completed, in the batch's own bytes.

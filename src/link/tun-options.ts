@@ -9,6 +9,13 @@ export interface TunOptions {
    * Not together with {@link name}.
    */
   fd?: number;
+  /**
+   * One queue of a device that has several (`IFF_MULTI_QUEUE`), each with a link of its own; a device that
+   * does not exist yet is made such. The kernel sends the packets of a connection to the queue on which
+   * the latest packet of it was sent, or else to one by a hash of its addresses and ports. Not together
+   * with {@link fd}; default false.
+   */
+  queue?: boolean;
   /** Super-segments and checksums left to the kernel, where it offers that; default true. */
   offload?: boolean;
   /** The kernel's own address on the device and its prefix, `10.7.0.1/24`; default: none is set. */
@@ -22,6 +29,13 @@ export interface TunOptions {
   txQueueLength?: number;
   /** Networks that the kernel reaches through the device, `10.8.0.0/16`; default none. */
   routes?: readonly string[];
+  /**
+   * Where requests come one at a time and soon after the answer, goes on looking for the next one that
+   * long (µs, 0 to 1,000,000) before it sleeps, as Linux does with SO_BUSY_POLL: shorter round trips for
+   * more CPU time. Other events of the loop get their turn meanwhile. Default 50; 0 on a single core, and
+   * with {@link queue}.
+   */
+  busyPoll?: number;
   /** Brings the device up; default true. */
   up?: boolean;
 }
@@ -51,10 +65,12 @@ export function checkTunOptions(options: TunOptions): void {
   if (fd !== undefined) {
     integer('options.fd', fd, 0, 0x7fffffff);
     if (name !== undefined) throw wrongValue('options.fd', 'cannot be combined with a name', fd);
+    if (options.queue) throw wrongValue('options.queue', 'cannot be combined with an fd', true);
   }
   if (mtu !== undefined) integer('options.mtu', mtu, 68, 65535);
   if (txQueueLength !== undefined) integer('options.txQueueLength', txQueueLength, 1, 1_000_000);
-  for (const key of ['offload', 'up'] as const) {
+  if (options.busyPoll !== undefined) integer('options.busyPoll', options.busyPoll, 0, 1_000_000);
+  for (const key of ['queue', 'offload', 'up'] as const) {
     const value = options[key];
     if (value !== undefined && typeof value !== 'boolean') {
       throw wrongType(`options.${key}`, 'boolean', value);

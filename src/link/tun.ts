@@ -1,10 +1,10 @@
-import { constants } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { RX_CHECKSUM_VOUCHED, RxBatch, type TxBatch } from '../base/batch.js';
 import { VIRTIO_HEADER_BYTES, virtioSegmentSize, virtioVouched } from '../wire/virtio.js';
 import { described, deviceError, EBADFD } from './device-error.js';
 import { HostSide } from './host-side.js';
 import type { Link, LinkReceiver } from './link.js';
-import { addon, type NativeDevice } from './native.js';
+import { addon, type NativeDevice, Queues } from './native.js';
 import { PacketQueue } from './packet-queue.js';
 import { checkTunOptions, type TunOptions, wrongValue } from './tun-options.js';
 
@@ -15,6 +15,8 @@ const ARENA_BYTES = 1024 * 1024;
 /** With less than this left behind pinned bytes, a wake-up would read too little: a new arena. */
 const ARENA_REST_BYTES = 384 * 1024;
 const NEW_DEVICE_MTU = 1500;
+/** µs. About what a client on another core takes to see an answer and to send the next request. */
+const BUSY_POLL = 50;
 /** Pause in ms after the kernel had no memory for a packet. */
 const NO_BUFFERS_DELAY = 2;
 
@@ -53,22 +55,68 @@ export interface TunCounters {
  */
 export function openTun(options: TunOptions = {}): TunLink {
   checkTunOptions(options);
+  const device = openDevice(options, options.queue ? Queues.SHARE : Queues.ONE);
+  try {
+    const mayLook = !options.queue && availableParallelism() > 1;
+    device.setBusyPoll(options.busyPoll ?? (mayLook ? BUSY_POLL : 0));
+    if (device.foreign) return foreignLink(device, options);
+    const { mtu, side } = configure(device, options);
+    return new TunLink(device, mtu, side);
+  } catch (error) {
+    device.close();
+    throw error;
+  }
+}
+
+/** A TUN device with several queues, none of which is this object's. */
+export interface TunDevice {
+  readonly name: string;
+  /** Bytes. */
+  readonly mtu: number;
+  readonly offload: boolean;
+  /** Lets go of the device, and undoes what was set up with it; it ends with the last queue. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Opens a TUN device for several queues, and sets up the kernel's side of it. Packets come by links that
+ * are opened with its name and `queue: true`; without one, they are lost.
+ *
+ * @throws as {@link openTun}
+ */
+export function openTunDevice(options: Omit<TunOptions, 'fd' | 'queue'> = {}): TunDevice {
+  checkTunOptions(options);
+  const device = openDevice(options, Queues.NONE);
+  try {
+    const { mtu, side } = configure(device, options);
+    const close = (): void => {
+      side?.restore();
+      device.close();
+    };
+    return { name: device.name, mtu, offload: device.offload, close };
+  } catch (error) {
+    device.close();
+    throw error;
+  }
+}
+
+function openDevice(options: TunOptions, queues: Queues): NativeDevice {
   const native = addon();
-  const name = options.name ?? '';
-  const device = described(name || 'a new device', () => {
-    return new native.Device(name, options.fd ?? -1, options.offload ?? true);
-  });
+  const { name = '', fd = -1, offload = true } = options;
+  return described(name || 'a new device', () => new native.Device(name, fd, offload, queues));
+}
+
+/** The kernel's side of a device, as it is asked for; `side` restores what others will find again. */
+function configure(device: NativeDevice, options: TunOptions): { mtu: number; side?: HostSide } {
   const side = new HostSide(device.name);
   // A device of our own goes away with its descriptor, and all that was set up with it.
   const fresh = options.fd === undefined && !device.persistent;
   try {
-    if (device.foreign) return foreignLink(device, options);
     side.configure(options, fresh);
-    const { mtu } = described(device.name, () => native.interfaceInfo(device.name));
-    return new TunLink(device, mtu, fresh ? undefined : side);
+    const { mtu } = described(device.name, () => addon().interfaceInfo(device.name));
+    return fresh ? { mtu } : { mtu, side };
   } catch (error) {
     if (!fresh) side.restore();
-    device.close();
     throw error;
   }
 }

@@ -5,10 +5,12 @@ import type { Trace } from '../tcp/trace.js';
 
 const SEGMENT_TYPES: ReadonlySet<TraceEventType> = new Set(['received', 'sent', 'dropped']);
 
+const LISTENER_TYPES: ReadonlySet<TraceEventType> = new Set(['overflow', 'cookie']);
+
 /** The `node:diagnostics_channel` that gets the events of a type: `tuntcp:connection:state`. */
 export function channelName(type: TraceEventType): string {
   if (SEGMENT_TYPES.has(type)) return `tuntcp:segment:${type}`;
-  return type === 'overflow' ? 'tuntcp:listener:overflow' : `tuntcp:connection:${type}`;
+  return `tuntcp:${LISTENER_TYPES.has(type) ? 'listener' : 'connection'}:${type}`;
 }
 
 // A channel that nobody holds would be forgotten, subscribers and all.

@@ -49,8 +49,10 @@ export class ServerHandle extends AsyncResource {
     const four = address === '::' ? '0.0.0.0' : ipv4Of(address);
     if (four === null) return ipv6Error(address);
     try {
-      this.#listener = this.transport.listen({ address: four, port, backlog }, (connection) =>
-        this.#accept(connection),
+      const waiting = (): number => this.#ready.length;
+      this.#listener = this.transport.listen(
+        { address: four, port, backlog, waiting },
+        (connection) => this.#accept(connection),
       );
     } catch (error) {
       const code = codeOf(error);

@@ -4,6 +4,7 @@
  */
 
 import cluster from 'node:cluster';
+import { givenHost } from '../net/default-host.js';
 import type { Stack } from '../net/stack.js';
 import { readEnvironment, stackFor } from './environment.js';
 import { replaceNet } from './replace.js';
@@ -19,7 +20,7 @@ const options = readEnvironment(process.env);
 let stack: Stack | null = null;
 
 // Made by the first socket, so that a program which only starts others leaves the device to them.
-substituteNet(replaceNet(() => (stack ??= stackFor(options)).host));
+substituteNet(replaceNet(() => givenHost() ?? (stack ??= stackFor(options)).host));
 
 // Peers hear of the end of this process, as they would from a kernel.
 process.on('exit', () => stack?.host.leave());

@@ -253,8 +253,10 @@ export interface ListenOptions {
   address?: string;
   /** 0 picks a free port. */
   port: number;
-  /** Most connections waiting, in handshake or for accept. Default: the host's configuration. */
-  backlog?: number;
+  /** Most connections in handshake, and as many that wait to be accepted. Default: the host's configuration. */
+  backlog?: number | undefined;
+  /** How many accepted connections the user has not taken yet; they count as waiting. Default: none. */
+  waiting?: () => number;
 }
 
 export interface ConnectOptions {

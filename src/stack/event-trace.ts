@@ -1,6 +1,8 @@
 import { toUint32 } from '../base/seq.js';
 import { type State, stateName } from '../tcp/state.js';
 import type {
+  CookieOutcome,
+  ListenQueue,
   RetransmitCause,
   TimerAction,
   TimerName,
@@ -18,6 +20,17 @@ import type { EventConnection, EventSegment, TraceEvent, TraceEventType } from '
 /** IPv4 and TCP header without options. */
 const HEADER_BYTES = 40;
 const NO_THRESHOLD = 0x7fffffff;
+
+const OVERFLOWS: Readonly<Record<ListenQueue, string>> = {
+  handshake: 'SYNs are forged, or peers do not answer: RFC 4987 §2',
+  accept: 'the application accepts too slowly: RFC 9293 §3.9.1.1',
+};
+
+const COOKIES: Readonly<Record<CookieOutcome, string>> = {
+  sent: 'no half-open connection is kept for this SYN: RFC 4987 §3.6',
+  accepted: 'the peer has our SYN,ACK, so its address is not forged: RFC 4987 §3.6',
+  refused: 'it acknowledges no cookie of the last minutes: RFC 9293 §3.10.7.2',
+};
 
 export interface EventTraceOptions {
   onEvent(event: TraceEvent): void;
@@ -136,16 +149,31 @@ export class EventTrace implements Trace {
     this.#onEvent({ ...common(connection, now), type: 'challenge', answered, why });
   }
 
-  listenerOverflow(segment: Segment, backlog: number, now: number): void {
+  listenerOverflow(segment: Segment, queue: ListenQueue, backlog: number, now: number): void {
     if (!this.#wants('overflow')) return;
-    const why = 'the application accepts too slowly, or SYNs are forged: RFC 4987 §2';
-    const event = { type: 'overflow', segment: heard(segment, null), backlog, why } as const;
+    const why = OVERFLOWS[queue];
+    const event = { type: 'overflow', ...toListener(segment), queue, backlog, why } as const;
+    this.#onEvent({ ...common(null, now), ...event });
+  }
+
+  synCookie(segment: Segment, outcome: CookieOutcome, now: number): void {
+    if (!this.#wants('cookie')) return;
+    const why = COOKIES[outcome];
+    const event = { type: 'cookie', ...toListener(segment), outcome, why } as const;
     this.#onEvent({ ...common(null, now), ...event });
   }
 }
 
 function common(connection: Traced | null, time: number) {
   return { time, connection: connection === null ? null : ends(connection) };
+}
+
+function toListener(segment: Segment) {
+  return {
+    segment: heard(segment, null),
+    local: `${formatAddress(segment.dstAddr)}:${segment.dstPort}`,
+    remote: `${formatAddress(segment.srcAddr)}:${segment.srcPort}`,
+  };
 }
 
 function ends(connection: Traced): EventConnection {

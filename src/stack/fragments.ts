@@ -6,13 +6,44 @@ import { IPV4_HEADER_BYTES, IPV4_MAX_BYTES, type Ipv4Header, writeIpv4 } from '.
 /** What a stored fragment costs besides its payload, about, in bytes. */
 const FRAGMENT_OVERHEAD = 200;
 
+/** Bounds of IPv4 reassembly; all are 1 or more. */
 export interface FragmentLimits {
-  /** Most memory for fragments, in bytes, bookkeeping included. */
+  /** Most memory for fragments, in bytes, bookkeeping included. Default 4 MiB, as Linux's
+   * ipfrag_high_thresh. */
   maxBytes: number;
-  /** Most datagrams in the making. */
+  /** Most datagrams in the making. Default 256. */
   maxDatagrams: number;
-  /** How long in ms a datagram may take from its first fragment to arrive on. */
+  /** How long in ms a datagram may take from its first fragment to arrive on. Default 30,000, as on
+   * Linux; RFC 791 §3.2 has 15 s. */
   timeout: number;
+}
+
+export const DEFAULT_FRAGMENT_LIMITS: Readonly<FragmentLimits> = {
+  maxBytes: 4 * 1024 * 1024,
+  maxDatagrams: 256,
+  timeout: 30_000,
+};
+
+/**
+ * The defaults with `changes` laid over them.
+ * @throws RangeError (ERR_OUT_OF_RANGE) that names the field
+ */
+export function fragmentLimits(changes: Partial<FragmentLimits> = {}): FragmentLimits {
+  const limits = { ...DEFAULT_FRAGMENT_LIMITS };
+  for (const name of ['maxBytes', 'maxDatagrams', 'timeout'] as const) {
+    const value = changes[name];
+    if (value === undefined) continue;
+    if (!Number.isInteger(value) || value < 1) {
+      throw Object.assign(
+        new RangeError(
+          `The value of "fragments.${name}" is out of range. It must be an integer >= 1. Received ${value}`,
+        ),
+        { code: 'ERR_OUT_OF_RANGE' },
+      );
+    }
+    limits[name] = value;
+  }
+  return limits;
 }
 
 interface Fragment {

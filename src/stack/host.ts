@@ -18,16 +18,18 @@ import type {
   Transport,
 } from './connection.js';
 import { checkPort, transportError } from './errors.js';
-import { Fragments } from './fragments.js';
+import { type FragmentLimits, Fragments, fragmentLimits } from './fragments.js';
+import { Handover } from './handover.js';
 import { IcmpService } from './icmp-service.js';
 import { Identity } from './identity.js';
 import { type Interface, Interfaces, isGroup } from './interfaces.js';
 import { IpInput } from './ip-input.js';
 import { IpOutput } from './ip-output.js';
-import { type Accept, HostListener } from './listener.js';
+import { type Accept, type Backlog, HostListener } from './listener.js';
 import { formatMetrics } from './metrics.js';
 import { PacketIds } from './packet-ids.js';
 import { randomWords } from './random-words.js';
+import type { Shard } from './shard.js';
 import { connectionInfo, listenerInfo, timeWaitInfo } from './socket-info.js';
 import { TcpService } from './tcp-service.js';
 import { joinTraces } from './traces.js';
@@ -43,6 +45,13 @@ export interface HostOptions {
   /** Take every datagram that arrives, whatever its destination, as addressed to us. */
   acceptAny?: boolean;
   tcp?: Partial<TcpConfig>;
+  /**
+   * Set for one of several hosts that share {@link address}, each with the packets of some connections on
+   * its {@link link}. What is no connection of its own is handed over to the others.
+   */
+  shard?: Shard;
+  /** Bounds of IPv4 reassembly. */
+  fragments?: Partial<FragmentLimits>;
   /** Hears everything that TCP does, like those that {@link Host.addTrace} adds. */
   trace?: Trace | null;
   /**
@@ -52,8 +61,6 @@ export interface HostOptions {
   diagnostics?: () => Trace | null;
 }
 
-/** Bounds of IPv4 reassembly: bytes, datagrams, and ms (RFC 791 §3.2 has 15 s, Linux 30 s). */
-const FRAGMENT_LIMITS = { maxBytes: 4 * 1024 * 1024, maxDatagrams: 256, timeout: 30_000 };
 /** What {@link Identity.key} gives keys for. */
 const PACKET_IDS = 1;
 const ICMP_LIMIT = 2;
@@ -61,6 +68,8 @@ const LOOPBACK_ADDRESS = { address: 0x7f000001, prefix: 8 };
 
 /** An alarm that is so much late (ms) tells that the process was stopped, and not only busy. */
 const STOPPED = 1_000;
+
+const noneWait = (): number => 0;
 
 /** One host: links with addresses below, TCP connections above, and the loop that joins them. */
 export class Host implements Transport {
@@ -72,6 +81,7 @@ export class Host implements Transport {
   readonly #identity: Identity;
   readonly #fragments: Fragments;
   readonly #input: IpInput;
+  readonly #handover: Handover | null;
   readonly #holder: Holder;
   readonly #alarm: Alarm;
   readonly #settleLater = (): void => this.#settle();
@@ -93,10 +103,13 @@ export class Host implements Transport {
     const { runtime } = options;
     this.runtime = runtime;
     this.config = tcpConfig(options.tcp);
+    const { shard } = options;
     this.#interfaces = new Interfaces(options.acceptAny ?? false, this.counters);
-    this.#identity = new Identity(runtime.random(32));
-    this.#fragments = new Fragments(FRAGMENT_LIMITS, this.counters);
-    const output = new IpOutput(this.counters, new PacketIds(this.#identity.key(PACKET_IDS)));
+    this.#identity = new Identity(shard?.secret ?? runtime.random(32), shard?.clockOffset);
+    this.#fragments = new Fragments(fragmentLimits(options.fragments), this.counters);
+    // Shards with one key would number their packets alike.
+    const ids = shard === undefined ? this.#identity.key(PACKET_IDS) : runtime.random(16);
+    const output = new IpOutput(this.counters, new PacketIds(ids));
     this.#tcp = new TcpService(
       this.config,
       this.counters,
@@ -105,6 +118,7 @@ export class Host implements Transport {
       output,
       this.#identity,
       randomWords(runtime, 4),
+      () => runtime.random(16),
       this,
       () => this.#onDirty(),
       (error) =>
@@ -116,12 +130,17 @@ export class Host implements Transport {
     if (options.trace) this.addTrace(options.trace);
     const icmp = new IcmpService(this.counters, output, this.#tcp, this.#identity.key(ICMP_LIMIT));
     this.#input = new IpInput(this.#interfaces, this.counters, this.#fragments, this.#tcp, icmp);
+    this.#handover = shard === undefined ? null : new Handover(shard, this.counters);
+    this.#tcp.handover = this.#input.handover = this.#handover;
     this.#holder = runtime.holder();
     this.#alarm = runtime.alarm(() => this.#ring());
     if (options.loopback !== undefined) {
       this.#open(this.#interfaces.add(options.loopback, [LOOPBACK_ADDRESS], true));
     }
-    if (options.link !== undefined) this.addLink(options.link, options.address ?? []);
+    if (options.link !== undefined) {
+      const by = this.#addLink(options.link, options.address ?? []);
+      if (this.#handover !== null) this.#takeOver(this.#handover, by);
+    }
   }
 
   /** From now on `trace` hears everything that TCP does, after those that were added before. */
@@ -157,6 +176,10 @@ export class Host implements Transport {
    * @throws TypeError (ERR_INVALID_ADDRESS)
    */
   addLink(link: Link, address: string | readonly string[]): void {
+    this.#addLink(link, address);
+  }
+
+  #addLink(link: Link, address: string | readonly string[]): Interface {
     const addresses = (typeof address === 'string' ? [address] : address).map((text) => {
       const cidr = parseCidr(text);
       if (cidr === null || isGroup(cidr.address) || isLoopback(cidr.address)) {
@@ -167,7 +190,23 @@ export class Host implements Transport {
       }
       return cidr;
     });
-    this.#open(this.#interfaces.add(link, addresses, false));
+    const added = this.#interfaces.add(link, addresses, false);
+    this.#open(added);
+    return added;
+  }
+
+  /** From now on packets that arrive by `by` go to other shards and come from them. */
+  #takeOver(handover: Handover, by: Interface): void {
+    handover.by = by;
+    handover.shard.open((batch, asked) => {
+      this.counters.shardInPackets += batch.count;
+      handover.asked = asked;
+      try {
+        this.#receive(batch, by);
+      } finally {
+        handover.asked = 0;
+      }
+    });
   }
 
   /** Connections that exist, in TIME_WAIT or not. */
@@ -195,12 +234,30 @@ export class Host implements Transport {
     if (chosen === null || listeners.conflicts(localAddr, chosen)) {
       throw transportError('EADDRINUSE', 'listen', address, port);
     }
-    const backlog = options.backlog ?? this.config.backlog;
-    const listener = new HostListener(listeners, localAddr, chosen, backlog, accept, (closed) =>
-      this.#tcp.refusePending(closed),
+    const listener = new HostListener(
+      listeners,
+      localAddr,
+      chosen,
+      this.#backlog(options.backlog),
+      accept,
+      options.waiting ?? noneWait,
+      (closed) => this.#stopListening(closed),
     );
     listeners.add(listener);
+    this.#handover?.shard.setListening(chosen, true);
     return listener;
+  }
+
+  #stopListening(listener: HostListener): void {
+    const { port } = listener;
+    if (!this.#tcp.listeners.conflicts(0, port)) this.#handover?.shard.setListening(port, false);
+    this.#tcp.refusePending(listener);
+  }
+
+  #backlog(asked: number | undefined): Backlog {
+    const { backlog, maxBacklog, maxSynBacklog } = this.config;
+    const complete = Math.min(asked ?? backlog, maxBacklog);
+    return { halfOpen: Math.min(complete, maxSynBacklog), complete };
   }
 
   #listenPort(localAddr: number): number | null {
@@ -208,7 +265,7 @@ export class Host implements Transport {
       localAddr,
       0,
       0,
-      (port) => !this.#tcp.listeners.conflicts(localAddr, port),
+      (port) => this.#mayTake(port) && !this.#tcp.listeners.conflicts(localAddr, port),
     );
   }
 
@@ -227,6 +284,7 @@ export class Host implements Transport {
     }
     const local = this.#localAddress(options, by, remote);
     const isFree = (port: number): boolean =>
+      this.#mayTake(port) &&
       this.#tcp.isFree(local, port, remote, remotePort) &&
       this.#tcp.listeners.find(local, port) === null;
     const port = options.localPort
@@ -240,6 +298,11 @@ export class Host implements Transport {
     }
     this.#askDiagnostics();
     return this.#tcp.connect(local, port, remote, remotePort, by, handler);
+  }
+
+  /** Whether an ephemeral port is this shard's to give out. */
+  #mayTake(port: number): boolean {
+    return this.#handover === null || this.#handover.mayTake(port);
   }
 
   bindError(address: string, port: number): 'EADDRNOTAVAIL' | 'EADDRINUSE' | null {
@@ -298,8 +361,10 @@ export class Host implements Transport {
     if (now - this.#alarmAt > STOPPED) this.#tcp.wokeAt = now;
     const outer = this.#busy;
     this.#busy = true;
+    this.#tcp.memory.ownUnread();
     try {
       this.#input.receive(batch, by, now);
+      if (this.#handover !== null) this.#handover.shard.flush();
       if (batch.onJudged !== null) batch.onJudged();
     } finally {
       this.#busy = outer;
@@ -374,6 +439,8 @@ export class Host implements Transport {
       listeners,
       tcbs: this.#tcp.tcbs(),
       timeWaits: this.timeWaitCount,
+      orphans: this.#tcp.memory.orphans,
+      memory: this.#tcp.memory.bytes,
     });
   }
 
@@ -411,6 +478,7 @@ export class Host implements Transport {
     this.#closed = true;
     this.#alarm.clear();
     if (this.#holds > 0) this.#holder.release();
+    this.#handover?.shard.close();
     for (const each of this.#interfaces.all) each.link.close();
   }
 }

@@ -40,6 +40,8 @@ export interface QuotedInput {
   /** `quoted` has the addresses, ports and sequence number of a segment that we sent. */
   icmpError(quoted: Segment, failure: Failure, hard: boolean, now: number): boolean;
   fragmentationNeeded(quoted: Segment, mtu: number, now: number): boolean;
+  /** Whether the connection may be another shard's. */
+  isErrorElsewhere(quoted: Segment, by: Interface): boolean;
 }
 
 /** ICMP of a host: answers echo, reports what nobody here takes, passes errors on to TCP. */
@@ -83,7 +85,7 @@ export class IcmpService {
       case ICMP_UNREACHABLE:
       case ICMP_TIME_EXCEEDED:
       case ICMP_PARAMETER_PROBLEM:
-        return this.#errorArrives(bytes, view, now);
+        return this.#errorArrives(bytes, view, by, now);
       default:
         // Source quench among them: RFC 9293 MUST-55.
         return Drop.ICMP_TYPE;
@@ -152,10 +154,11 @@ export class IcmpService {
   }
 
   /** An error is for the connection whose segment it quotes (RFC 9293 MUST-54). */
-  #errorArrives(bytes: Uint8Array, view: DataView, now: number): Drop {
+  #errorArrives(bytes: Uint8Array, view: DataView, by: Interface, now: number): Drop {
     const { type, code, rest, bodyOffset, bodyLength } = this.#message;
     if (!this.#readQuoted(bytes, view, bodyOffset, bodyLength)) return Drop.ICMP_UNQUOTED;
     const quoted = this.#quoted;
+    if (this.tcp.isErrorElsewhere(quoted, by)) return Drop.ELSEWHERE;
     if (type === ICMP_UNREACHABLE && code === FRAG_NEEDED) {
       const length = view.getUint16(bodyOffset + 2);
       const mtu = (rest & 0xffff) === 0 ? plateauBelow(length) : rest & 0xffff;

@@ -3,7 +3,7 @@ import { SipHash } from '../base/siphash.js';
 import type { FourTuple } from './connection-table.js';
 
 /** Ephemeral ports of RFC 6056, both included. Linux's range, so that tools know it. */
-const EPHEMERAL_FIRST = 32_768;
+export const EPHEMERAL_FIRST = 32_768;
 const EPHEMERAL_LAST = 60_999;
 const EPHEMERAL_COUNT = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
 /** Counters of the double hash; a power of two (RFC 6056 §3.3.4). */
@@ -19,8 +19,14 @@ export class Identity {
   readonly #words = new Int32Array(4);
   readonly #portCounters = new Uint32Array(PORT_TABLE);
 
-  /** @param secret 32 unpredictable bytes (RFC 9293 MUST-9) */
-  constructor(secret: Uint8Array) {
+  /**
+   * @param secret 32 unpredictable bytes (RFC 9293 MUST-9)
+   * @param clockOffset ms to add to the time, so that several hosts with this secret have one clock
+   */
+  constructor(
+    secret: Uint8Array,
+    private readonly clockOffset = 0,
+  ) {
     this.#isn = new SipHash(secret.subarray(0, 16));
     this.#ports = new SipHash(secret.subarray(16, 32));
   }
@@ -30,7 +36,9 @@ export class Identity {
    * SHLD-1; RFC 6528 §3).
    */
   isn(tuple: FourTuple, now: number): Seq {
-    return seq(this.#hashTuple(tuple) + Math.floor((now * 250) % 0x1_0000_0000));
+    return seq(
+      this.#hashTuple(tuple) + Math.floor(((now + this.clockOffset) * 250) % 0x1_0000_0000),
+    );
   }
 
   /**
@@ -39,7 +47,7 @@ export class Identity {
    */
   timestampOffset(tuple: FourTuple): number {
     this.#hashTuple(tuple);
-    return this.#isn.highWord;
+    return (this.#isn.highWord + Math.floor(this.clockOffset)) | 0;
   }
 
   /**

@@ -1,7 +1,8 @@
 import { TxBatch } from '../base/batch.js';
 import type { Counters } from '../base/counters.js';
 import type { Link } from '../link/link.js';
-import { isBroadcast, isLoopback, isMulticast } from '../wire/ipv4.js';
+import { IPV4_HEADER_BYTES, isBroadcast, isLoopback, isMulticast } from '../wire/ipv4.js';
+import { TCP_HEADER_BYTES } from '../wire/tcp.js';
 
 export interface InterfaceAddress {
   readonly address: number;
@@ -24,6 +25,14 @@ export class Interface {
     readonly isLoopback: boolean,
     readonly counters: Counters,
   ) {}
+
+  /**
+   * Our MSS option: what the interface's MTU lets in, less two headers (RFC 6691, RFC 9293 MUST-67),
+   * and whatever the path to this peer may carry (RFC1191-3.1-b).
+   */
+  get mss(): number {
+    return this.link.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
+  }
 
   /** Makes room for a packet with `arenaBytes` in the batch's arena. */
   reserve(arenaBytes: number): void {

@@ -7,6 +7,7 @@ import { Segment, segmentsOnWire } from '../wire/segment.js';
 import { parseTcp } from '../wire/tcp.js';
 import { coalesce, startsRun } from './coalesce.js';
 import type { Fragments } from './fragments.js';
+import type { Handover } from './handover.js';
 import type { IcmpService } from './icmp-service.js';
 import type { Interface, Interfaces } from './interfaces.js';
 
@@ -19,6 +20,8 @@ export interface SegmentInput {
 
 /** IPv4 input (RFC 791, RFC 1122 §3.2): validates, reassembles, hands to TCP and ICMP. */
 export class IpInput {
+  /** For one of several shards. */
+  handover: Handover | null = null;
   readonly #header = new Ipv4Header();
   #segment = new Segment();
   /** What {@link #held} was last, to be filled again. */
@@ -96,6 +99,20 @@ export class IpInput {
   }
 
   #deliver(
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    vouched: boolean,
+    by: Interface,
+    now: number,
+  ): Drop {
+    const drop = this.#demultiplex(bytes, view, offset, vouched, by, now);
+    if (drop !== Drop.ELSEWHERE) return drop;
+    const { totalLength } = this.#header;
+    return this.handover!.pass(bytes, offset, totalLength, this.#segment.segmentSize);
+  }
+
+  #demultiplex(
     bytes: Uint8Array,
     view: DataView,
     offset: number,

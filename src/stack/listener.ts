@@ -4,9 +4,25 @@ import type { Connection, ConnectionHandler, Listener } from './connection.js';
 
 export type Accept = (connection: Connection) => ConnectionHandler;
 
-/** A socket in LISTEN (RFC 9293 §3.10.1) and the connections that it has not handed out yet. */
+/** How many connections a listener lets wait. */
+export interface Backlog {
+  /** In handshake. */
+  readonly halfOpen: number;
+  /** Complete, and not yet taken by the application. */
+  readonly complete: number;
+}
+
+/**
+ * A socket in LISTEN (RFC 9293 §3.10.1) and the connections that it has not handed out yet: as on Linux,
+ * one queue of those in handshake and one of those to accept, each with its limit.
+ */
 export class HostListener implements Listener {
-  readonly pending = new Set<Tcb>();
+  /** In SYN_RECEIVED. */
+  readonly halfOpen = new Set<Tcb>();
+  /** The handshake is complete. */
+  readonly complete = new Set<Tcb>();
+  /** Until then ACKs may come that acknowledge a SYN cookie, ms. */
+  cookiesUntil = -Infinity;
   closed = false;
 
   constructor(
@@ -14,8 +30,10 @@ export class HostListener implements Listener {
     /** 0 is every address of the host. */
     readonly localAddr: number,
     readonly port: number,
-    readonly backlog: number,
+    readonly backlog: Backlog,
     readonly accept: Accept,
+    /** Connections that were handed out and that the application has yet to take. */
+    private readonly waiting: () => number,
     private readonly onClose: (listener: HostListener) => void,
   ) {}
 
@@ -23,8 +41,16 @@ export class HostListener implements Listener {
     return formatAddress(this.localAddr);
   }
 
-  get isFull(): boolean {
-    return this.pending.size >= this.backlog;
+  get synQueueIsFull(): boolean {
+    return this.halfOpen.size >= this.backlog.halfOpen;
+  }
+
+  get acceptQueueLength(): number {
+    return this.complete.size + this.waiting();
+  }
+
+  get acceptQueueIsFull(): boolean {
+    return this.acceptQueueLength >= this.backlog.complete;
   }
 
   close(): void {

@@ -8,6 +8,9 @@ export interface MeasuredSockets {
   /** Connections but those in TIME_WAIT. */
   tcbs: Iterable<Tcb>;
   timeWaits: number;
+  orphans: number;
+  /** Bytes that connections hold, as `maxMemory` counts them. */
+  memory: number;
 }
 
 /** Each counter's metric, without `tuntcp_` and `_total`, and its HELP line. */
@@ -23,6 +26,8 @@ const COUNTERS: Readonly<
   ipReasmReqds: ['ip_fragments_received', 'Fragments that arrived for reassembly.'],
   ipReasmOKs: ['ip_datagrams_reassembled', 'Datagrams put together from fragments.'],
   ipReasmFails: ['ip_reassembly_failures', 'Datagrams given up before they were complete.'],
+  shardOutPackets: ['shard_packets_handed_over', 'Packets handed over to another shard.'],
+  shardInPackets: ['shard_packets_taken_over', 'Packets that other shards have handed over.'],
   icmpInMsgs: ['icmp_messages_received', 'ICMP messages that arrived, bad ones included.'],
   icmpOutMsgs: ['icmp_messages_sent', 'ICMP messages sent.'],
   icmpInEchos: ['icmp_echo_requests_received', 'Echo requests that arrived.'],
@@ -37,7 +42,13 @@ const COUNTERS: Readonly<
   tcpInErrs: ['tcp_receive_errors', 'Segments dropped because they were malformed.'],
   tcpOutRsts: ['tcp_resets_sent', 'Segments sent with RST.'],
   tcpInCsumErrors: ['tcp_checksum_errors', 'Segments dropped because of their checksum.'],
-  tcpListenOverflows: ['tcp_listen_overflows', 'SYNs dropped because a backlog was full.'],
+  tcpListenOverflows: ['tcp_listen_overflows', 'Handshakes that found an accept queue full.'],
+  tcpListenDrops: ['tcp_listen_drops', 'SYNs and last ACKs of handshakes dropped by a listener.'],
+  tcpReqQFullDoCookies: ['tcp_syn_queue_full_cookies', 'SYNs beyond the backlog, sent a cookie.'],
+  tcpReqQFullDrop: ['tcp_syn_queue_full_drops', 'SYNs beyond the backlog, dropped.'],
+  tcpSyncookiesSent: ['tcp_syn_cookies_sent', 'SYN cookies sent (RFC 4987).'],
+  tcpSyncookiesRecv: ['tcp_syn_cookies_received', 'SYN cookies that came back.'],
+  tcpSyncookiesFailed: ['tcp_syn_cookies_failed', 'ACKs that acknowledged no SYN cookie.'],
   tcpChallengeAcks: ['tcp_challenge_acks_sent', 'Challenge ACKs sent (RFC 5961).'],
   tcpTimeouts: ['tcp_retransmission_timeouts', 'Retransmission timeouts (RFC 6298).'],
   tcpFastRetransmits: ['tcp_fast_retransmits', 'Retransmissions started by duplicate ACKs.'],
@@ -64,6 +75,10 @@ const COUNTERS: Readonly<
   tcpZeroWindowProbes: ['tcp_zero_window_probes_sent', 'Zero-window probes sent.'],
   tcpTimeWaitReused: ['tcp_time_wait_reused', 'TIME_WAITs ended by a new incarnation.'],
   tcpTimeWaitOverflows: ['tcp_time_wait_overflows', 'TIME_WAITs ended early for want of room.'],
+  tcpAbortOnMemory: ['tcp_orphans_reset', 'Closed connections reset because of too many.'],
+  tcpOfoDrop: ['tcp_out_of_order_drops', 'Segments out of order not kept for want of memory.'],
+  tcpRcvQDrop: ['tcp_receive_queue_drops', 'Segments in order not kept for want of memory.'],
+  tcpMemoryPressures: ['tcp_memory_pressures', 'Times that connections held too much memory.'],
 };
 
 /** Prometheus' text format, version 0.0.4; every line ends with a line feed. */
@@ -82,7 +97,8 @@ export function formatMetrics(counters: CountersSnapshot, sockets: MeasuredSocke
   return `${lines.join('\n')}\n`;
 }
 
-function gauges(lines: string[], { listeners, tcbs, timeWaits }: MeasuredSockets): void {
+function gauges(lines: string[], sockets: MeasuredSockets): void {
+  const { listeners, tcbs, timeWaits, orphans, memory } = sockets;
   const states = new Array<number>(State.TIME_WAIT + 1).fill(0);
   let unacknowledged = 0;
   let unread = 0;
@@ -103,6 +119,10 @@ function gauges(lines: string[], { listeners, tcbs, timeWaits }: MeasuredSockets
   lines.push(`tuntcp_send_buffered_bytes ${unacknowledged}`);
   family(lines, 'tuntcp_receive_buffered_bytes', 'gauge', 'Bytes received and not yet read.');
   lines.push(`tuntcp_receive_buffered_bytes ${unread}`);
+  family(lines, 'tuntcp_orphans', 'gauge', 'Connections that their users closed, not over yet.');
+  lines.push(`tuntcp_orphans ${orphans}`);
+  family(lines, 'tuntcp_memory_bytes', 'gauge', 'Bytes in buffers, as maxMemory limits them.');
+  lines.push(`tuntcp_memory_bytes ${memory}`);
 }
 
 function family(lines: string[], name: string, type: 'counter' | 'gauge', help: string): void {

@@ -108,8 +108,8 @@ export function listenerInfo(listener: HostListener): ListenerInfo {
     state: 'LISTEN',
     localAddress: listener.address,
     localPort: listener.port,
-    pending: listener.pending.size,
-    backlog: listener.backlog,
+    pending: listener.halfOpen.size + listener.acceptQueueLength,
+    backlog: listener.backlog.complete,
   };
 }
 

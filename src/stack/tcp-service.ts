@@ -27,6 +27,8 @@ import { ACK, RST, Segment, SYN } from '../wire/segment.js';
 import { TCP_HEADER_BYTES, TCP_MAX_OPTION_BYTES } from '../wire/tcp.js';
 import { type ConnectionHandler, SILENT_HANDLER } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
+import { CookieGate } from './cookie-gate.js';
+import type { Handover } from './handover.js';
 import { type Clock, HostConnection } from './host-connection.js';
 import type { QuotedInput } from './icmp-service.js';
 import type { Identity } from './identity.js';
@@ -34,8 +36,10 @@ import type { Interface, Interfaces } from './interfaces.js';
 import type { SegmentInput } from './ip-input.js';
 import type { IpOutput } from './ip-output.js';
 import { type HostListener, Listeners } from './listener.js';
+import { MemoryAccount } from './memory-account.js';
+import { PassiveOpens } from './passive-opens.js';
 import { PathMtuCache } from './path-mtu-cache.js';
-import { TimeWaitList } from './time-wait-list.js';
+import { TimeWaits } from './time-waits.js';
 
 /**
  * All connections of a host: finds the one a segment is for, runs their timers, and at the end of
@@ -46,9 +50,13 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   readonly rateSample = new RateSample();
   readonly listeners = new Listeners();
   trace: Trace | null = null;
+  /** For one of several shards. */
+  handover: Handover | null = null;
   readonly #table: ConnectionTable<Tcb | TimeWait>;
+  readonly #passiveOpens: PassiveOpens;
+  readonly memory: MemoryAccount;
   readonly #pathMtus = new PathMtuCache();
-  readonly #timeWaits = new TimeWaitList();
+  readonly #timeWaits: TimeWaits;
   readonly #wheel: TimerWheel<Tcb>;
   #dirty: Tcb[] = [];
   #settling: Tcb[] = [];
@@ -63,6 +71,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     private readonly ipOutput: IpOutput,
     private readonly identity: Identity,
     tableSecret: Int32Array,
+    /** 16 unpredictable bytes for SYN cookies, asked for when the first is made. */
+    cookieSecret: () => Uint8Array,
     /** Counts who keeps the process running. */
     private readonly holder: Holder,
     /** Called when there is something to settle, so that the host sees to it soon. */
@@ -71,6 +81,9 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     private readonly onUserError: (error: unknown) => void,
   ) {
     this.#table = new ConnectionTable(tableSecret);
+    this.#timeWaits = new TimeWaits(this, this.#table);
+    this.memory = new MemoryAccount(config, counters);
+    this.#passiveOpens = new PassiveOpens(this, new CookieGate(this, identity, cookieSecret));
     this.#wheel = new TimerWheel(clock.now());
   }
 
@@ -83,6 +96,15 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   get timeWaitCount(): number {
     return this.#timeWaits.size;
+  }
+
+  /** Connections but those in TIME_WAIT. */
+  get openCount(): number {
+    return this.#table.size - this.#timeWaits.size;
+  }
+
+  get memoryExceeded(): boolean {
+    return this.memory.exceeded;
   }
 
   // What TCP needs from us.
@@ -134,11 +156,19 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       segment.srcAddr,
       segment.srcPort,
     );
-    const { trace } = this;
+    const { trace, handover } = this;
+    if (entry === null && handover !== null && this.#isElsewhere(handover, segment, by, now)) {
+      return Drop.ELSEWHERE;
+    }
     if (trace !== null) trace.received(segment, entry, now);
     const drop = this.#arrives(entry, segment, by, now);
     if (trace !== null && drop !== Drop.NONE) trace.dropped(segment, entry, drop, now);
     return drop;
+  }
+
+  /** The ACK of a cookie is known to nobody, and ours. */
+  #isElsewhere(handover: Handover, segment: Segment, by: Interface, now: number): boolean {
+    return !this.#passiveOpens.expects(segment, now) && handover.isElsewhere(segment, by);
   }
 
   #arrives(entry: Tcb | TimeWait | null, segment: Segment, by: Interface, now: number): Drop {
@@ -153,46 +183,56 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     if ((segment.flags & RST) !== 0) return Drop.TCP_NO_CONNECTION;
     const listener = this.listeners.find(segment.dstAddr, segment.dstPort);
     if (listener === null || (segment.flags & ACK) !== 0) {
+      const drop = listener && this.#passiveOpens.arrivesAck(listener, segment, by, now);
+      if (drop !== null) return drop;
       sendResetFor(segment, this, null, now);
       return Drop.TCP_NO_CONNECTION;
     }
     if ((segment.flags & SYN) === 0) return Drop.TCP_BAD_FLAGS;
-    if (listener.isFull) {
-      this.counters.tcpListenOverflows++;
-      if (this.trace !== null) this.trace.listenerOverflow(segment, listener.backlog, now);
-      return Drop.TCP_BACKLOG_FULL;
-    }
-    const tcb = this.#passiveOpen(listener, segment, by, now);
-    if (old !== null) {
-      const iss = issAfter(old, tcb.iss);
-      initialize(tcb, iss, old.tsOffset, now);
-      this.counters.tcpTimeWaitReused++;
-    }
-    return segmentArrives(tcb, segment, now);
+    return this.#passiveOpens.arrivesSyn(listener, segment, by, now, old);
   }
 
-  #passiveOpen(listener: HostListener, syn: Segment, by: Interface, now: number): Tcb {
-    const { dstAddr, dstPort, srcAddr, srcPort } = syn;
+  /** A TCB in LISTEN for a segment to a listener; `old` is the incarnation that it replaces. */
+  passiveOpen(
+    listener: HostListener,
+    segment: Segment,
+    by: Interface,
+    old: TimeWait | null,
+    now: number,
+  ): Tcb {
+    const { dstAddr, dstPort, srcAddr, srcPort } = segment;
     const tcb = this.#create(State.LISTEN, dstAddr, dstPort, srcAddr, srcPort, by, now);
     tcb.user = listener;
-    listener.pending.add(tcb);
+    listener.halfOpen.add(tcb);
     this.counters.tcpPassiveOpens++;
     this.#table.add(tcb);
+    if (old !== null) {
+      initialize(tcb, issAfter(old, tcb.iss), old.tsOffset, now);
+      this.counters.tcpTimeWaitReused++;
+    }
     return tcb;
+  }
+
+  rcvMss(by: Interface): number {
+    const { mss } = this.config;
+    return mss === 0 ? by.mss : Math.min(mss, by.mss);
+  }
+
+  admit(tcb: Tcb, segment: Segment, now: number): boolean {
+    return this.#passiveOpens.admit(tcb, segment, now);
   }
 
   #arrivesInTimeWait(record: TimeWait, segment: Segment, by: Interface, now: number): Drop {
     const verdict = arrivesInTimeWait(record, segment);
     switch (verdict) {
       case Verdict.REOPEN:
-        if (this.listeners.find(segment.dstAddr, segment.dstPort)?.isFull === false) {
-          this.#endTimeWait(record, 'a new incarnation: RFC 6191');
+        if (this.#passiveOpens.hasRoomFor(segment)) {
+          this.#timeWaits.end(record, 'a new incarnation: RFC 6191', now);
           return this.#arrivesUnknown(segment, by, now, record);
         }
         break;
       case Verdict.ACK_AND_RESTART:
-        this.#timeWaits.remove(record);
-        this.#timeWaits.append(record, now + 2 * this.config.msl);
+        this.#timeWaits.restart(record, now);
         break;
       case Verdict.ACK:
         break;
@@ -220,6 +260,15 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     const tcb = this.#findQuoted(quoted);
     const mss = mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
     return tcb !== null && pathMtuShrank(tcb, quoted, mss, now);
+  }
+
+  isErrorElsewhere(quoted: Segment, by: Interface): boolean {
+    const { handover } = this;
+    return (
+      handover !== null &&
+      this.#findQuoted(quoted) === null &&
+      handover.isErrorElsewhere(quoted, by)
+    );
   }
 
   #findQuoted(quoted: Segment): Tcb | null {
@@ -255,7 +304,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     by: Interface,
     now: number,
   ): Tcb {
-    const tcb = new Tcb(this, state, localAddr, localPort, remoteAddr, remotePort, mssOf(by));
+    const tcb = new Tcb(this, state, localAddr, localPort, remoteAddr, remotePort, by.mss);
     tcb.interfaceIndex = by.index;
     const known = this.#pathMtus.find(remoteAddr, now);
     if (known !== null && known.mss < tcb.pathMss) {
@@ -290,11 +339,13 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   /** A listener has closed: what it had not handed out is reset. */
   refusePending(listener: HostListener): void {
     const now = this.clock.now();
-    for (const tcb of listener.pending) {
-      tcb.orphaned = true;
-      abort(tcb, now);
+    for (const queue of [listener.halfOpen, listener.complete]) {
+      for (const tcb of queue) {
+        tcb.orphaned = true;
+        abort(tcb, now);
+      }
+      queue.clear();
     }
-    listener.pending.clear();
   }
 
   // The end of a batch.
@@ -336,6 +387,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   #settleOne(tcb: Tcb, now: number): void {
     tcb.dirty = false;
     output(tcb, now);
+    this.memory.update(tcb);
+    if (tcb.countedOrphan && this.memory.tooManyOrphans) this.#abortOrphan(tcb, now);
     this.#hold(tcb);
     switch (tcb.state) {
       case State.CLOSED:
@@ -348,11 +401,17 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
       case State.TIME_WAIT:
         this.#wheel.cancel(tcb.timer);
         tcb.dirty = true;
-        this.#startTimeWait(tcb, now);
+        this.#timeWaits.start(tcb, now);
         break;
       default:
         this.#schedule(tcb);
     }
+  }
+
+  #abortOrphan(tcb: Tcb, now: number): void {
+    abort(tcb, now);
+    this.memory.update(tcb);
+    this.counters.tcpAbortOnMemory++;
   }
 
   #deliver(tcb: Tcb): void {
@@ -367,7 +426,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   #accept(tcb: Tcb): void {
     const listener = tcb.user as HostListener;
-    listener.pending.delete(tcb);
+    listener.complete.delete(tcb);
     const connection = new HostConnection(tcb, this.clock, SILENT_HANDLER);
     try {
       connection.handler = listener.accept(connection);
@@ -380,7 +439,9 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   #forgetPending(tcb: Tcb): void {
     if (tcb.passive && !(tcb.user instanceof HostConnection)) {
-      (tcb.user as HostListener).pending.delete(tcb);
+      const listener = tcb.user as HostListener;
+      listener.halfOpen.delete(tcb);
+      listener.complete.delete(tcb);
     }
   }
 
@@ -416,11 +477,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   runTimers(now: number): void {
     this.#firedAt = now;
     this.#wheel.advance(now, this.#fire);
-    let record = this.#timeWaits.first;
-    while (record !== null && record.expires <= now) {
-      this.#endTimeWait(record, '2 MSL are over: RFC 9293 §3.10.8');
-      record = this.#timeWaits.first;
-    }
+    this.#timeWaits.expire(now);
   }
 
   #timerFired(tcb: Tcb): void {
@@ -432,45 +489,13 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     }
   }
 
-  #startTimeWait(tcb: Tcb, now: number): void {
-    if (this.config.maxTimeWait === 0) {
-      this.counters.tcpTimeWaitOverflows++;
-      this.#table.remove(tcb);
-      return;
-    }
-    if (this.#timeWaits.size >= this.config.maxTimeWait) {
-      this.counters.tcpTimeWaitOverflows++;
-      this.#endTimeWait(this.#timeWaits.first!, 'too many in TIME_WAIT');
-    }
-    const record = new TimeWait(tcb);
-    this.#table.replace(tcb, record);
-    this.#timeWaits.append(record, now + 2 * this.config.msl);
-  }
-
-  #endTimeWait(record: TimeWait, cause: string): void {
-    this.#timeWaits.remove(record);
-    this.#table.remove(record);
-    const trace = this.trace;
-    if (trace !== null) {
-      trace.transition(record, State.TIME_WAIT, State.CLOSED, cause, this.clock.now());
-    }
-  }
-
   /** Every connection but those in TIME_WAIT. */
   *tcbs(): Generator<Tcb> {
     for (const entry of this.#table) if (entry instanceof Tcb) yield entry;
   }
 
   /** What is in TIME_WAIT, the one that ends first in front. */
-  *timeWaits(): Generator<TimeWait> {
-    for (let record = this.#timeWaits.first; record !== null; record = record.next) yield record;
+  timeWaits(): Iterable<TimeWait> {
+    return this.#timeWaits;
   }
-}
-
-/**
- * Our MSS option: what the interface's MTU lets in, less two headers (RFC 6691, RFC 9293 MUST-67),
- * and whatever the path to this peer may carry (RFC1191-3.1-b).
- */
-function mssOf(by: Interface): number {
-  return by.link.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES;
 }

@@ -1,5 +1,5 @@
 import type { StateName } from '../tcp/state.js';
-import type { TimerAction, TimerName } from '../tcp/trace.js';
+import type { CookieOutcome, ListenQueue, TimerAction, TimerName } from '../tcp/trace.js';
 
 /** Between whom something happened. */
 export interface EventConnection {
@@ -37,6 +37,15 @@ interface Common {
   connection: EventConnection | null;
 }
 
+/** A segment to a listener. */
+interface ToListener {
+  segment: EventSegment;
+  /** The sockets as `10.7.0.2:80`. */
+  local: string;
+  remote: string;
+  why: string;
+}
+
 /**
  * One thing that TCP did. Lengths and windows are bytes, times ms. `why` says so in words for people
  * and ends with the clause that it follows from.
@@ -62,7 +71,8 @@ export type TraceEvent = Common &
       }
     | { type: 'mtu'; before: number; mtu: number; why: string }
     | { type: 'challenge'; answered: boolean; why: string }
-    | { type: 'overflow'; segment: EventSegment; backlog: number; why: string }
+    | (ToListener & { type: 'overflow'; queue: ListenQueue; backlog: number })
+    | (ToListener & { type: 'cookie'; outcome: CookieOutcome })
   );
 
 export type TraceEventType = TraceEvent['type'];
@@ -81,6 +91,7 @@ export const TRACE_EVENT_TYPES: readonly TraceEventType[] = [
   'mtu',
   'challenge',
   'overflow',
+  'cookie',
 ];
 
 const TIMERS: Readonly<Record<TimerName, string>> = {
@@ -92,6 +103,17 @@ const TIMERS: Readonly<Record<TimerName, string>> = {
   keepAlive: 'keep-alive timer',
   pacing: 'pacing timer',
   finWait2: 'FIN_WAIT_2 timer',
+};
+
+const WAITING: Readonly<Record<ListenQueue, string>> = {
+  handshake: 'are in handshake',
+  accept: 'wait to be accepted',
+};
+
+const COOKIE_WORDS: Readonly<Record<CookieOutcome, string>> = {
+  sent: 'sent to',
+  accepted: 'accepted from',
+  refused: 'refused from',
 };
 
 /** The event in one line of words, without its time and connection. */
@@ -123,7 +145,9 @@ export function describeEvent(event: TraceEvent): string {
         ? `challenge ACK: ${event.why}`
         : `no challenge ACK, too many in this second: RFC 5961 §7`;
     case 'overflow':
-      return `SYN refused, ${event.backlog} connections wait already: ${event.why}`;
+      return `listener overflow at ${event.local}, ${event.backlog} connections ${WAITING[event.queue]} and ${event.remote} has to wait: ${event.why}`;
+    case 'cookie':
+      return `SYN cookie ${COOKIE_WORDS[event.outcome]} ${event.remote} at ${event.local}: ${event.why}`;
   }
 }
 

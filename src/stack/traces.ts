@@ -1,5 +1,7 @@
 import type { State } from '../tcp/state.js';
 import type {
+  CookieOutcome,
+  ListenQueue,
   RetransmitCause,
   TimerAction,
   TimerName,
@@ -79,7 +81,11 @@ class Traces implements Trace {
     for (const one of this.all) one.challenge(connection, answered, why, now);
   }
 
-  listenerOverflow(segment: Segment, backlog: number, now: number): void {
-    for (const one of this.all) one.listenerOverflow(segment, backlog, now);
+  listenerOverflow(segment: Segment, queue: ListenQueue, backlog: number, now: number): void {
+    for (const one of this.all) one.listenerOverflow(segment, queue, backlog, now);
+  }
+
+  synCookie(segment: Segment, outcome: CookieOutcome, now: number): void {
+    for (const one of this.all) one.synCookie(segment, outcome, now);
   }
 }

@@ -54,7 +54,7 @@ function timeWindow(tcb: Tcb, now: number): void {
 /** Once per round trip: lets the window grow with what the user has read in it. */
 export function tuneReceiveBuffer(tcb: Tcb, now: number): void {
   const limit = tcb.host.config.receiveBufferMax;
-  if (tcb.rcvBufferLimit >= limit) return;
+  if (tcb.host.memoryExceeded || tcb.rcvBufferLimit >= limit) return;
   if (tcb.timestampsOk) timeWindow(tcb, now);
   const roundTrip = receiverRoundTrip(tcb);
   const elapsed = now - tcb.rcvSpaceSince;
@@ -78,7 +78,7 @@ export function tuneReceiveBuffer(tcb: Tcb, now: number): void {
 export function tuneSendBuffer(tcb: Tcb): void {
   const { sendBuffer } = tcb;
   const wanted = Math.ceil(Math.min(2 * tcb.cwnd, usefulSendBuffer(tcb)));
-  if (wanted <= sendBuffer.limit) return;
+  if (wanted <= sendBuffer.limit || tcb.host.memoryExceeded) return;
   sendBuffer.limit = Math.max(sendBuffer.limit, Math.min(wanted, tcb.host.config.sendBufferMax));
 }
 

@@ -73,8 +73,6 @@ export class Bbr implements CongestionControl {
   #idleRestart = false;
   #priorCwnd = 0;
   #inRecovery = false;
-  #conserves = false;
-  #conservedFrom = -0;
   #undoInflightHi = Infinity;
   #chance = 1;
 
@@ -367,15 +365,9 @@ export class Bbr implements CongestionControl {
     const bdp = CWND_GAIN[this.#phase]! * model.bdp(model.bw, this.#initialCwnd);
     const most = this.#withBudget(state, bdp + model.extraAcked);
     let { cwnd } = state;
-    if (this.#conserves) {
-      if (sample.priorDelivered >= this.#conservedFrom) this.#conserves = false;
-      cwnd = Math.max(cwnd - sample.newlyLost, state.inFlight + sample.ackedSacked, state.sndMss);
-    }
-    if (!this.#conserves) {
-      if (model.fullBwReached) cwnd = Math.min(cwnd + sample.ackedSacked, most);
-      else if (cwnd < most || state.delivered < this.#initialCwnd) cwnd += sample.ackedSacked;
-      cwnd = Math.max(cwnd, MIN_PIPE_SEGMENTS * state.sndMss);
-    }
+    if (model.fullBwReached) cwnd = Math.min(cwnd + sample.ackedSacked, most);
+    else if (cwnd < most || state.delivered < this.#initialCwnd) cwnd += sample.ackedSacked;
+    cwnd = Math.max(cwnd, MIN_PIPE_SEGMENTS * state.sndMss);
     if (this.#phase === BbrPhase.PROBE_RTT) cwnd = Math.min(cwnd, this.#probeRttCwnd(state));
     state.cwnd = Math.floor(Math.min(cwnd, this.#bound(state)));
   }
@@ -394,18 +386,18 @@ export class Bbr implements CongestionControl {
 
   // What recovery and the sender tell.
 
+  /**
+   * The window stays: the model's bounds answer loss. A round of packet conservation for each
+   * recovery would, where loss never ends, be one without end; Linux's v3 has none either.
+   */
   onLoss(state: CongestionState): void {
     this.#saveCwnd(state);
     this.#inRecovery = true;
-    this.#conserves = true;
-    this.#conservedFrom = state.delivered;
-    state.cwnd = state.inFlight + state.sndMss;
   }
 
   onTimeout(state: CongestionState): void {
     this.#saveCwnd(state);
     this.#inRecovery = true;
-    this.#conserves = false;
     const model = this.#model;
     if (!this.#isProbingBw() && model.inflightLo === Infinity) model.inflightLo = this.#priorCwnd;
   }
@@ -415,7 +407,6 @@ export class Bbr implements CongestionControl {
 
   onRecovered(state: CongestionState): void {
     this.#inRecovery = false;
-    this.#conserves = false;
     this.#restoreCwnd(state);
   }
 

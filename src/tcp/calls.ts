@@ -6,7 +6,7 @@ import { enterClosed } from './end.js';
 import { sendAck, sendReset } from './output.js';
 import { isOutstanding } from './path-mtu.js';
 import { canSend, State, transition, unreachable } from './state.js';
-import type { Failure, Tcb } from './tcb.js';
+import { type Failure, LEAST_BUFFER, type Tcb } from './tcb.js';
 import { armFinWait2, armKeepAlive, stopKeepAlive } from './timers.js';
 
 /** Sets the send variables for `iss`; for both kinds of OPEN (RFC 9293 §3.10.1). */
@@ -35,7 +35,7 @@ export function open(tcb: Tcb, now: number): void {
 export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolean): number {
   if (!canSend(tcb.state) || tcb.finQueued) return 0;
   const offered = bytes.length - offset;
-  const taken = tcb.sendBuffer.push(bytes, offset, offered);
+  const taken = tcb.sendBuffer.push(bytes, offset, Math.min(offered, sendRoom(tcb)));
   if (taken < offered) tcb.writeBlocked = true;
   if (urgent && taken > 0) {
     tcb.sndUp = tcb.sendEnd;
@@ -43,6 +43,12 @@ export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolea
   }
   if (taken > 0) tcb.host.markDirty(tcb);
   return taken;
+}
+
+/** What the buffer itself does not limit: when memory is short, each connection has little. */
+function sendRoom(tcb: Tcb): number {
+  if (!tcb.host.memoryExceeded) return Infinity;
+  return Math.max(LEAST_BUFFER - tcb.sendBuffer.length, 0);
 }
 
 /** RECEIVE (§3.10.3): the next chunk in order, or null. A larger window is announced when it pays. */
@@ -155,7 +161,8 @@ export function release(tcb: Tcb, now: number): void {
 export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): void {
   tcb.keepAlive = on;
   if (idle > 0) tcb.keepAliveIdle = idle;
-  if (on && tcb.state >= State.ESTABLISHED) armKeepAlive(tcb, now);
+  const isOpen = tcb.state >= State.ESTABLISHED && tcb.state < State.TIME_WAIT;
+  if (on && isOpen) armKeepAlive(tcb, now);
   else stopKeepAlive(tcb, 'keep-alive is off: RFC 9293 §3.8.4', now);
   tcb.host.markDirty(tcb);
 }

@@ -1,6 +1,11 @@
 import { checkCongestionControl, DEFAULT_CONGESTION_CONTROL } from './congestion.js';
 import { ECN_MODES, type EcnMode } from './ecn-mode.js';
 
+/** When SYNs are answered with cookies. */
+export const SYN_COOKIE_MODES = ['never', 'whenFull', 'always'] as const;
+
+export type SynCookieMode = (typeof SYN_COOKIE_MODES)[number];
+
 export type LossDetectionName = 'rack' | 'sack' | 'newreno';
 
 /** Every number of TCP that a user might tune. Times in ms, sizes in bytes. */
@@ -39,7 +44,7 @@ export interface TcpConfig {
 
   /** Longest time an ACK is held back, below 500: RFC 9293 §3.8.6.3, MUST-40. */
   delayedAck: number;
-  /** So many ACKs after the handshake are not delayed, so that a sender in slow start gets going. */
+  /** So many ACKs after the handshake, and after a gap, are not delayed, so that a small window grows. */
   quickAcks: number;
   /** Silence before the first keep-alive probe: RFC 9293 §3.8.4, MUST-28. */
   keepAliveIdle: number;
@@ -94,8 +99,25 @@ export interface TcpConfig {
   /** Start connections with the Nagle algorithm off: RFC 9293 §3.7.4, MUST-17. */
   noDelay: boolean;
 
-  /** Connections of a listener in handshake, or complete and not accepted; more SYNs are dropped. */
+  /** Connections of a listener in handshake, and as many complete and not yet accepted, where `listen`
+   * gives no other number. */
   backlog: number;
+  /** Most that `listen` can ask for; Linux's somaxconn. */
+  maxBacklog: number;
+  /** Most connections of a listener in handshake, whatever its backlog; Linux's tcp_max_syn_backlog. */
+  maxSynBacklog: number;
+  /** SYN cookies (RFC 4987 §3.6): for SYNs that find the backlog full, which would else be dropped, for
+   * all, or never. Linux's tcp_syncookies. */
+  synCookies: SynCookieMode;
+  /** Most connections but those in TIME_WAIT; more SYNs are dropped. What a limit of open files does
+   * for a kernel's TCP. */
+  maxConnections: number;
+  /** Most connections that their user has closed and that are not over; more are reset. Linux's
+   * tcp_max_orphans. */
+  maxOrphans: number;
+  /** Bytes that all connections together may hold, received and not read, out of order, or to be sent.
+   * Beyond it each can have little: Linux's tcp_mem. */
+  maxMemory: number;
   /** Challenge ACKs per second for each connection, and answers to segments without text outside the
    * window: RFC 5961 §7. */
   challengeAckLimit: number;
@@ -139,6 +161,12 @@ export const DEFAULT_TCP_CONFIG: Readonly<TcpConfig> = {
   ttl: 64,
   noDelay: false,
   backlog: 511,
+  maxBacklog: 4_096,
+  maxSynBacklog: 4_096,
+  synCookies: 'whenFull',
+  maxConnections: 131_072,
+  maxOrphans: 16_384,
+  maxMemory: 256 * 1024 * 1024,
   challengeAckLimit: 10,
 };
 
@@ -180,6 +208,11 @@ const RANGES: {
   initialWindow: [1, 1_000],
   ttl: [1, 255],
   backlog: [1, 65_535],
+  maxBacklog: [1, 65_535],
+  maxSynBacklog: [1, 65_535],
+  maxConnections: [1, 16_777_216],
+  maxOrphans: [0, 16_777_216],
+  maxMemory: [65_536, 2 ** 40],
   challengeAckLimit: [1, 1_000_000],
 };
 
@@ -252,14 +285,18 @@ function checkField(name: string, value: unknown): void {
     });
   }
   if (name === 'congestionControl') checkCongestionControl(value as string);
-  if (name === 'ecn' && !(ECN_MODES as readonly string[]).includes(value as string)) {
-    throw Object.assign(
-      new TypeError(
-        `The "tcp.ecn" option must be one of: ${ECN_MODES.join(', ')}. Received '${String(value)}'`,
-      ),
-      { code: 'ERR_INVALID_ARG_VALUE' },
-    );
-  }
+  if (name === 'ecn') checkMode(name, value as string, ECN_MODES);
+  if (name === 'synCookies') checkMode(name, value as string, SYN_COOKIE_MODES);
+}
+
+function checkMode(name: string, value: string, modes: readonly string[]): void {
+  if (modes.includes(value)) return;
+  throw Object.assign(
+    new TypeError(
+      `The "tcp.${name}" option must be one of: ${modes.join(', ')}. Received '${value}'`,
+    ),
+    { code: 'ERR_INVALID_ARG_VALUE' },
+  );
 }
 
 function isLossDetectionName(name: string): boolean {

@@ -111,7 +111,7 @@ export function reduceForLoss(tcb: Tcb, now: number): void {
   noteUnvalidatedLoss(tcb);
   const { congestion } = tcb;
   if (!tcb.inCwr || congestion.ownsWindow === true) {
-    congestion.onLoss(tcb, validatedFlight(tcb), now);
+    congestion.onLoss(tcb, usedWindow(tcb), now);
   }
   forgetPipeAck(tcb);
   startCwr(tcb);
@@ -119,7 +119,7 @@ export function reduceForLoss(tcb: Tcb, now: number): void {
 
 /** The retransmission timer has expired for the first time for what is outstanding. */
 export function reduceForTimeout(tcb: Tcb, now: number): void {
-  tcb.congestion.onTimeout(tcb, validatedFlight(tcb), now);
+  tcb.congestion.onTimeout(tcb, usedWindow(tcb), now);
   forgetPipeAck(tcb);
   startCwr(tcb);
 }
@@ -131,10 +131,12 @@ function noteUnvalidatedLoss(tcb: Tcb): void {
   tcb.lossResentFrom = tcb.bytesRetransmitted;
 }
 
-/** RFC 7661 §4.4.1: the window falls from what was used of it, when that is less. */
-function validatedFlight(tcb: Tcb): number {
-  const used = isValidated(tcb) ? tcb.flight : Math.max(tcb.flight, tcb.pipeAck);
-  return Math.min(used, Math.max(tcb.cwnd, tcb.sndMss));
+/**
+ * The window falls from what was used of it (RFC 7661 §4.4.1), which at the end of a flight is more
+ * than FlightSize: one that lost its last segment has carried the others (RFC 9438 §4.6).
+ */
+function usedWindow(tcb: Tcb): number {
+  return Math.min(Math.max(tcb.flight, tcb.pipeAck), Math.max(tcb.cwnd, tcb.sndMss));
 }
 
 /**

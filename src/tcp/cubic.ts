@@ -1,5 +1,5 @@
 import type { AckSample, CongestionControl, CongestionState } from './congestion.js';
-import { HyStart } from './hystart.js';
+import { HyStart, SlowStart } from './hystart.js';
 
 /** RFC 9438 §5.1: segments per second cubed. */
 const C = 0.4;
@@ -33,6 +33,7 @@ export class Cubic implements CongestionControl {
   readonly #slowStart = new HyStart();
   readonly #epoch: Epoch = { wMax: -0, cwndPrior: -0, k: -0, start: -1, wEst: -0 };
   readonly #saved: Epoch = { wMax: -0, cwndPrior: -0, k: -0, start: -1, wEst: -0 };
+  #savedPhase = SlowStart.STANDARD;
   /** §4.8: the next congestion avoidance follows a timeout. */
   #afterTimeout = false;
   /** When the last ACK of something new came, and whether the window could not grow by it; ms. */
@@ -114,6 +115,7 @@ export class Cubic implements CongestionControl {
     epoch.wMax = cwnd < epoch.wMax ? cwnd * FAST_CONVERGENCE : cwnd;
     epoch.start = -1;
     this.#fraction = 0;
+    this.#savedPhase = this.#slowStart.phase;
     this.#slowStart.end();
     state.ssthresh = Math.max(Math.floor(flight * BETA), 2 * state.sndMss);
   }
@@ -127,6 +129,7 @@ export class Cubic implements CongestionControl {
   /** §4.9: as if it had not been. */
   onUndo(): void {
     Object.assign(this.#epoch, this.#saved);
+    this.#slowStart.phase = this.#savedPhase;
     this.#afterTimeout = false;
   }
 

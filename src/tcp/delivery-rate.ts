@@ -49,8 +49,8 @@ export class RateSample implements AckSample {
   // What loss recovery asks of the ACK besides.
   /** Of {@link ackedSacked}, what came by SACK. */
   newlySacked = 0;
-  /** Something sent once, before the retransmission timeout if there was one, has arrived. */
-  originalArrived = false;
+  /** When what was at SND.UNA was sent for the second time; -1: not twice, or the ACK has not moved on. */
+  headAgainAt = -1;
   /** The highest number that is known to have arrived. */
   highest: Seq = seq(0);
   /** Latest time of sending among what RACK goes by in this ACK. */
@@ -67,7 +67,7 @@ export function beginSample(tcb: Tcb, sample: RateSample): void {
   sample.marked = 0;
   sample.priorInFlight = tcb.inFlight;
   sample.newlySacked = 0;
-  sample.originalArrived = false;
+  sample.headAgainAt = -1;
   sample.highest = tcb.fack;
   sample.rackSentAt = 0;
   sample.dsack = false;

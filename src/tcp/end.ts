@@ -12,7 +12,11 @@ export function enterClosed(tcb: Tcb, failure: Failure | null, cause: string, no
   tcb.sendBuffer.clear();
   tcb.sent.clear();
   tcb.reassembly.clear();
-  if (failure !== null) tcb.receiveQueue.clear();
+  if (failure !== null && tcb.receiveQueue.length > 0) {
+    // Its user never gets to the end of a stream of which a part is gone.
+    tcb.receiveQueue.clear();
+    tcb.finReceived = false;
+  }
   transition(tcb, State.CLOSED, cause, now);
   tcb.events |= Event.CLOSED;
   tcb.host.markDirty(tcb);

@@ -11,11 +11,11 @@ import { takeSynFlags } from './ecn.js';
 import { LossDetection, type Tcb } from './tcb.js';
 
 /** RFC 9293 MUST-15: what is taken for granted without an MSS option. */
-const DEFAULT_PEER_MSS = 536;
+export const DEFAULT_PEER_MSS = 536;
 /** Smaller offers are raised to this, as a defence against peers that make us send crumbs. */
 const MIN_PEER_MSS = 48;
 /** RFC 7323 §2.3: the largest shift. */
-const MAX_WINDOW_SHIFT = 14;
+export const MAX_WINDOW_SHIFT = 14;
 /** Bytes of a timestamps option with its padding. */
 export const TIMESTAMPS_BYTES = 12;
 

@@ -111,13 +111,13 @@ function sendSyn(tcb: Tcb, now: number): void {
   if (tcb.retransmitAt === Infinity) armRetransmit(tcb, now);
 }
 
-/** `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as often as duplicate ACKs are owed. */
+/** `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as often as duplicate ACKs and D-SACKs are owed. */
 export function sendAck(tcb: Tcb, now: number): void {
   const { trace } = tcb.host;
   if (trace !== null) trace.acknowledges(tcb, ackReason(tcb), now);
   let copies = Math.max(1, tcb.duplicateAcks);
   do sendEmpty(tcb, ACK, tcb.sndNxt, now);
-  while (--copies > 0);
+  while (--copies > 0 || tcb.owesDsack);
 }
 
 /** A segment without text: ACK, keep-alive or window probe. */

@@ -1,6 +1,6 @@
 import { add, diff, gt, leq, lt, max, min, type Seq, seq } from '../base/seq.js';
 import { MAX_SACK_BLOCKS, type Segment } from '../wire/segment.js';
-import { KEEP_IN_PLACE } from './receive-queue.js';
+import { KEEP_IN_PLACE, liesElsewhere } from './receive-queue.js';
 
 /** What a block costs at least against the receive buffer, so that many tiny ones cannot pile up. */
 const BLOCK_COST = 256;
@@ -17,6 +17,8 @@ export class Reassembly {
   #rights: Seq[] = NONE_SEQ;
   /** Where recent arrivals began, latest first: they decide the order of the SACK blocks. */
   #recent: Seq[] = NONE_SEQ;
+  /** Views of what belongs to others were kept since the last {@link own}: so many. */
+  inPlace = 0;
   /** What the blocks cost in bytes. */
   cost = 0;
   /** The number after a FIN that came out of order; only meaningful with {@link hasFin}. */
@@ -73,6 +75,17 @@ export class Reassembly {
     return kept;
   }
 
+  /** Copies what still lies where it arrived, so that no arena is held for a block of it. */
+  own(): void {
+    for (let i = this.#chunks.length - 1; i >= 0 && this.inPlace > 0; i--) {
+      const chunk = this.#chunks[i]!;
+      if (!liesElsewhere(chunk)) continue;
+      this.#chunks[i] = Buffer.from(chunk);
+      this.inPlace--;
+    }
+    this.inPlace = 0;
+  }
+
   /** Whether a block starts before `end`. */
   startsBefore(end: Seq): boolean {
     return this.#starts.length > 0 && lt(this.#starts[0]!, end);
@@ -119,6 +132,7 @@ export class Reassembly {
     this.#rights = NONE_SEQ;
     this.#recent = NONE_SEQ;
     this.cost = 0;
+    this.inPlace = 0;
     this.hasFin = false;
   }
 
@@ -134,6 +148,7 @@ export class Reassembly {
       this.#chunks.splice(i, 0, chunk);
     }
     this.cost += Math.max(length, BLOCK_COST);
+    if (kept) this.inPlace++;
     return kept;
   }
 

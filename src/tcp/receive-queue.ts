@@ -15,6 +15,8 @@ const MERGE_MAX = 64 * 1024;
 export class ReceiveQueue {
   /** Bytes in the queue. */
   length = 0;
+  /** Views of what belongs to others were kept since the last {@link own}: so many. */
+  inPlace = 0;
   #chunks: Uint8Array[] = [];
   #head = 0;
   /** The last chunk, while it has room for more: its storage and how much of it is in use. */
@@ -27,6 +29,7 @@ export class ReceiveQueue {
     if (length >= KEEP_IN_PLACE) {
       this.#seal();
       this.#chunks.push(bytes.subarray(offset, offset + length));
+      this.inPlace++;
       return true;
     }
     const open = this.#open;
@@ -60,6 +63,21 @@ export class ReceiveQueue {
     this.#seal();
     this.length += chunk.length;
     this.#chunks.push(chunk);
+    if (liesElsewhere(chunk)) this.inPlace++;
+  }
+
+  /**
+   * Copies what still lies where it arrived, so that a user who does not read holds these bytes, and
+   * not the arenas that they came in.
+   */
+  own(): void {
+    for (let i = this.#chunks.length - 1; i >= this.#head && this.inPlace > 0; i--) {
+      const chunk = this.#chunks[i]!;
+      if (!liesElsewhere(chunk)) continue;
+      this.#chunks[i] = Buffer.from(chunk);
+      this.inPlace--;
+    }
+    this.inPlace = 0;
   }
 
   shift(): Uint8Array | null {
@@ -85,6 +103,7 @@ export class ReceiveQueue {
     this.#head = 0;
     this.#open = null;
     this.length = 0;
+    this.inPlace = 0;
   }
 
   /** Makes a chunk of what was merged, without unused storage in tow. */
@@ -95,4 +114,9 @@ export class ReceiveQueue {
     this.#chunks.push(2 * this.#openUsed < open.length ? Buffer.from(used) : used);
     this.#open = null;
   }
+}
+
+/** It is a view of an arena, for so small a part of which others' bytes should not be held. */
+export function liesElsewhere(chunk: Uint8Array): boolean {
+  return chunk.length >= KEEP_IN_PLACE && chunk.buffer.byteLength >= 2 * chunk.length;
 }

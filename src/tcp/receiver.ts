@@ -1,11 +1,16 @@
 import { add, diff, geq, gt, leq, lt, max, min, type Seq } from '../base/seq.js';
 import { FIN, MAX_SACK_BLOCKS, OPT_SACK, PSH, type Segment, SYN } from '../wire/segment.js';
 import { TIMESTAMPS_BYTES } from './negotiation.js';
-import { Event, type Tcb } from './tcb.js';
+import { Event, LEAST_BUFFER, type Tcb } from './tcb.js';
 import { stopDelayedAck } from './timers.js';
 
 /** Shorter segments than this are no full ones: what 552 octets, the least that paths of today carry, hold. */
 const MIN_FULL_SIZE = 500;
+/** Ranges that arrived twice, of one batch. */
+const MOST_DSACKS = 32;
+
+/** Bytes of a SACK option without blocks, padded. */
+const SACK_HEADER_BYTES = 4;
 
 /**
  * The text of an acceptable segment (RFC 9293 §3.10.7.4, seventh). What lies left of RCV.NXT or right
@@ -45,7 +50,17 @@ function noteSegmentSize(tcb: Tcb, segment: Segment): void {
   }
 }
 
+/** Memory is short, and this connection has its share of it: the sender will have to send again. */
+function isShortOfMemory(tcb: Tcb): boolean {
+  return tcb.host.memoryExceeded && tcb.receiveQueue.length >= LEAST_BUFFER;
+}
+
 function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: number): void {
+  if (isShortOfMemory(tcb)) {
+    tcb.host.counters.tcpRcvQDrop++;
+    tcb.ackNow = 'not taken, memory is short: RFC 9293 §3.8.6.2';
+    return;
+  }
   if (tcb.reassembly.startsBefore(add(tcb.rcvNxt, length))) {
     receiveAround(tcb, segment, offset, length);
     return;
@@ -54,7 +69,8 @@ function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: numb
   tcb.rcvNxt = add(tcb.rcvNxt, length);
   tcb.bytesReceived += length;
   tcb.ackPending += length;
-  if (!tcb.reassembly.isEmpty) {
+  // Behind a FIN, which is next or beyond the window, there is no text.
+  if (!tcb.reassembly.isEmpty && (segment.flags & FIN) === 0) {
     takeReassembled(tcb);
     tcb.ackNow = 'a gap is filled: RFC 5681 §4.2';
   }
@@ -71,14 +87,20 @@ function receiveAround(tcb: Tcb, segment: Segment, offset: number, length: numbe
   if (reassembly.hasDuplicate) {
     noteDuplicate(tcb, reassembly.duplicateLeft, reassembly.duplicateRight);
   }
-  takeReassembled(tcb);
+  if ((segment.flags & FIN) === 0) takeReassembled(tcb);
+  else takeReassembled(tcb, add(tcb.rcvNxt, length));
   tcb.ackNow = 'a gap is filled: RFC 5681 §4.2';
   tcb.events |= Event.READABLE;
 }
 
-function takeReassembled(tcb: Tcb): void {
+/** What is in order now; up to `fin` where a FIN is, behind which there is no text. */
+function takeReassembled(tcb: Tcb, fin?: Seq): void {
   let chunk = tcb.reassembly.take(tcb.rcvNxt);
   while (chunk !== null) {
+    if (fin !== undefined && gt(add(tcb.rcvNxt, chunk.length), fin)) {
+      chunk = chunk.subarray(0, Math.max(diff(fin, tcb.rcvNxt), 0));
+    }
+    if (chunk.length === 0) return;
     tcb.receiveQueue.pushOwned(chunk);
     tcb.rcvNxt = add(tcb.rcvNxt, chunk.length);
     tcb.bytesReceived += chunk.length;
@@ -104,9 +126,15 @@ function receiveOutOfOrder(
   length: number,
 ): void {
   tcb.ackNow = 'a gap: a duplicate ACK tells the sender at once, RFC 5681 §4.2';
+  // Its window is about to be small, and every segment of it counts.
+  tcb.quickAcks = Math.max(tcb.quickAcks, tcb.host.config.quickAcks);
   if (!tcb.sackOk) tcb.duplicateAcks++;
-  if (tcb.reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit) return;
-  const { reassembly } = tcb;
+  const { reassembly, host } = tcb;
+  const full = reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit;
+  if (full || host.memoryExceeded) {
+    host.counters.tcpOfoDrop++;
+    return;
+  }
   if (reassembly.insert(start, segment.bytes, offset, length)) segment.pinned = true;
   if (reassembly.hasDuplicate) {
     noteDuplicate(tcb, reassembly.duplicateLeft, reassembly.duplicateRight);
@@ -120,7 +148,10 @@ export function noteOldText(tcb: Tcb, segment: Segment): void {
   noteDuplicate(tcb, segment.seq, end);
 }
 
-/** RFC 2883 §4: the next ACK reports the octets; what adjoins those of this batch makes one range. */
+/**
+ * RFC 2883 §4: the next ACK reports the octets; what adjoins those of this batch makes one range, and
+ * what does not gets an ACK of its own, for a sender that counts (RFC 2883 appendix B).
+ */
 function noteDuplicate(tcb: Tcb, left: Seq, right: Seq): void {
   if (!tcb.sackOk || !lt(left, right)) return;
   tcb.ackNow = 'octets arrived twice: RFC 2883 §4';
@@ -128,21 +159,38 @@ function noteDuplicate(tcb: Tcb, left: Seq, right: Seq): void {
     tcb.dsackLeft = min(left, tcb.dsackLeft);
     tcb.dsackRight = max(right, tcb.dsackRight);
   } else {
+    if (tcb.owesDsack) keepDsack(tcb);
     tcb.dsackLeft = left;
     tcb.dsackRight = right;
   }
+}
+
+function keepDsack(tcb: Tcb): void {
+  tcb.moreDsacks ??= [];
+  if (tcb.moreDsacks.length < 2 * MOST_DSACKS) tcb.moreDsacks.push(tcb.dsackLeft, tcb.dsackRight);
+}
+
+function nextDsack(tcb: Tcb): void {
+  const more = tcb.moreDsacks;
+  tcb.dsackLeft = tcb.dsackRight;
+  if (more === null || more.length === 0) return;
+  tcb.dsackRight = more.pop()!;
+  tcb.dsackLeft = more.pop()!;
 }
 
 /** The SACK option of an ACK: what arrived twice first (RFC 2883 §4), then what waits for a gap. */
 export function writeSack(tcb: Tcb, segment: Segment): void {
   if (!tcb.sackOk || (tcb.reassembly.isEmpty && !tcb.owesDsack)) return;
   segment.options |= OPT_SACK;
-  const room = tcb.timestampsOk ? MAX_SACK_BLOCKS - 1 : MAX_SACK_BLOCKS;
+  // A header with all blocks is longer than the smallest packets that networks carry (RFC 791 §3.2).
+  const optionBytes = tcb.pathMss - (tcb.timestampsOk ? TIMESTAMPS_BYTES : 0);
+  const most = tcb.timestampsOk ? MAX_SACK_BLOCKS - 1 : MAX_SACK_BLOCKS;
+  const room = Math.min(most, (optionBytes - SACK_HEADER_BYTES) >> 3);
   let count = 0;
   if (tcb.owesDsack) {
     segment.sack[0] = tcb.dsackLeft;
     segment.sack[1] = tcb.dsackRight;
-    tcb.dsackLeft = tcb.dsackRight;
+    nextDsack(tcb);
     tcb.host.counters.tcpDsackSent++;
     count = 1;
   }
@@ -182,6 +230,7 @@ export function receiveWindow(tcb: Tcb): number {
   const offered = diff(tcb.rcvAdv, tcb.rcvNxt);
   const used = tcb.receiveQueue.length;
   const free = Math.min(tcb.rcvBufferLimit - used, 65_535 << tcb.rcvWindowShift);
+  if (isShortOfMemory(tcb)) return Math.max(offered, 0);
   const step = Math.min(tcb.rcvBufferLimit >> 1, tcb.rcvMss);
   return free - offered >= step ? free : Math.max(offered, 0);
 }

@@ -141,10 +141,20 @@ function onSackAck(
     if (delivered > 0 || tcb.prrOut === 0) {
       reduceProportionally(tcb, delivered, acked > 0 && sample.newlyLost === 0);
     }
-  } else if (acked > 0 && tcb.frto !== Frto.SECOND_ACK) {
+  } else if (movesOn(tcb, sample, acked) && tcb.frto !== Frto.SECOND_ACK) {
     grow(tcb, sample, slowStart, now);
   }
   return wait;
+}
+
+/**
+ * Where the network reorders, a hole is mostly there while nothing is lost, and SND.UNA stands still:
+ * what SACKs report lets the window grow, too, as on Linux.
+ */
+function movesOn(tcb: Tcb, sample: RateSample, acked: number): boolean {
+  return (
+    acked > 0 || (sample.newlySacked > 0 && tcb.reorderings > 0 && tcb.recovery === Recovery.OPEN)
+  );
 }
 
 function detectLoss(tcb: Tcb, sample: RateSample, now: number): number {

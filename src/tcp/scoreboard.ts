@@ -19,6 +19,7 @@ export function takeAcknowledged(
 ): void {
   const { sent, sndUna } = tcb;
   let again = 0;
+  if (sent.length > 0 && sent.times(0) === 1) sample.headAgainAt = sent.sentAt(0);
   while (sent.length > 0 && lt(sent.start(0), sndUna)) {
     const flags = sent.flags(0);
     again |= flags & Sent.RETRANSMITTED;
@@ -163,7 +164,6 @@ function arrived(
     const rtt = now - sent.sentAt(row);
     sample.rtt = rtt;
     if (rtt > sample.longestRtt) sample.longestRtt = rtt;
-    if (lt(start, tcb.recover)) sample.originalArrived = true;
   }
   sample.highest = max(sample.highest, end);
   if (tcb.lossDetection === LossDetection.RACK) noteArrival(tcb, row, end, sample, segment, now);

@@ -27,12 +27,13 @@ import {
   receiveFin,
   receiveText,
 } from './receiver.js';
-import { retransmitAll, retransmitSyn } from './recovery.js';
-import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN, WINDOW_OPENED } from './retransmit-cause.js';
-import { noteMinRtt, rttSample, setRto } from './rtt.js';
+import { retransmitSyn } from './recovery.js';
+import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN } from './retransmit-cause.js';
+import { noteMinRtt, rttSample } from './rtt.js';
+import { setSendWindow, updateSendWindow } from './send-window.js';
 import { State, transition, unreachable } from './state.js';
 import { Event, type Tcb } from './tcb.js';
-import { armFinWait2, armKeepAlive, armRetransmit, stopRetransmit } from './timers.js';
+import { armFinWait2, armKeepAlive, stopRetransmit } from './timers.js';
 
 /** RFC 7323 §5.5: a TS.Recent older than this is no longer trusted. ms. */
 const PAWS_TRUST = 24 * 86_400_000;
@@ -179,10 +180,12 @@ function noteTimestamp(tcb: Tcb, segment: Segment, now: number): void {
 
 /**
  * PAWS (RFC 7323 §5.3 R1); timestamps once agreed on are always there (RFC7323-3.2-g,
- * RFC7323-3.2-h).
+ * RFC7323-3.2-h), but for a SYN of another incarnation, which is answered (§3.5.1, RFC 5961 §4).
  */
 function checkTimestamp(tcb: Tcb, segment: Segment, now: number): Drop {
-  if ((segment.options & OPT_TIMESTAMPS) === 0) return Drop.TCP_PAWS;
+  if ((segment.options & OPT_TIMESTAMPS) === 0) {
+    return (segment.flags & SYN) !== 0 ? Drop.NONE : Drop.TCP_PAWS;
+  }
   if (((segment.tsVal - tcb.tsRecent) | 0) >= 0) return Drop.NONE;
   if (now - tcb.tsRecentAt > PAWS_TRUST) return Drop.NONE;
   answer(tcb, segment, 'an old timestamp: RFC 7323 §5.3', now);
@@ -222,7 +225,7 @@ function arrivesSynAgain(tcb: Tcb, segment: Segment, now: number): Drop {
   }
   tcb.ackNow = 'the SYN of the peer again: RFC 9293 §3.10.7.4';
   // A simultaneous open ends with SYN,ACK crossing SYN,ACK: the SYN is old, the ACK is news.
-  if (segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
+  if (!tcb.passive && segment.ack === tcb.sndNxt) return arrivesAck(tcb, segment, now);
   return Drop.TCP_UNACCEPTABLE_SEQ;
 }
 
@@ -294,20 +297,23 @@ function arrivesAck(tcb: Tcb, segment: Segment, now: number): Drop {
       sendResetFor(segment, tcb.host, tcb, now);
       return Drop.TCP_BAD_ACK;
     }
+    if (tcb.passive && !tcb.host.admit(tcb, segment, now)) return Drop.TCP_ACCEPT_QUEUE_FULL;
     acknowledgeSyn(tcb, segment, now);
     becomeEstablished(tcb, 'ACK of our SYN: RFC 9293 §3.10.7.4', now);
     return Drop.NONE;
   }
-  // RFC 5961 §5.2 (MAY-12): too old or not yet sent.
-  if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, add(tcb.sndUna, -tcb.maxSndWnd))) {
+  // RFC 5961 §5.2 (MAY-12): not yet sent, too old, or of what no window ever held: nothing before the ISS.
+  const oldest = add(tcb.sndUna, -Math.min(tcb.maxSndWnd, tcb.bytesAcked));
+  if (gt(segment.ack, tcb.sndNxt) || lt(segment.ack, oldest)) {
     answer(tcb, segment, 'an ACK too old or of what was never sent: RFC 5961 §5.2', now);
     return Drop.TCP_BAD_ACK;
   }
   const { flight } = tcb;
-  if (tcb.synOutstanding && gt(segment.ack, tcb.sndUna)) establishedClosing(tcb);
+  const isNews = gt(segment.ack, tcb.sndUna);
+  if (tcb.synOutstanding && isNews) establishedClosing(tcb, now);
   takeAcknowledgment(tcb, segment, now);
   if (tcb.ecnOk && (segment.flags & ECE) !== 0) onEcnEcho(tcb, flight, now);
-  updateSendWindow(tcb, segment, now);
+  updateSendWindow(tcb, segment, isNews, now);
   return finAcknowledged(tcb) ? arrivesAckOfFin(tcb, now) : Drop.NONE;
 }
 
@@ -443,49 +449,10 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
 }
 
 /** Our SYN is acknowledged in FIN_WAIT_1, which CLOSE has entered from SYN_RECEIVED. */
-function establishedClosing(tcb: Tcb): void {
+function establishedClosing(tcb: Tcb, now: number): void {
   tcb.events |= Event.ESTABLISHED;
+  if (tcb.keepAlive) armKeepAlive(tcb, now);
   receiveEarlyText(tcb);
-}
-
-/** SND.WND, SND.WL1 and SND.WL2, unless the segment is older than the last that set them. */
-function updateSendWindow(tcb: Tcb, segment: Segment, now: number): void {
-  if (lt(segment.ack, tcb.sndUna)) return;
-  const shut = tcb.sndWnd === 0;
-  if (lt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && leq(tcb.sndWl2, segment.ack))) {
-    setSendWindow(tcb, segment, now);
-  }
-  // Shut over what is outstanding, retransmissions were the probes.
-  const reopened = shut && tcb.sndWnd > 0 && tcb.retransmits > 0;
-  if (tcb.persisting || reopened) onProbeAnswered(tcb, now);
-}
-
-function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
-  const before = tcb.sndWnd;
-  tcb.sndWnd = segment.wnd << tcb.sndWindowShift;
-  if (tcb.sndWnd > tcb.maxSndWnd) tcb.maxSndWnd = tcb.sndWnd;
-  tcb.sndWl1 = segment.seq;
-  tcb.sndWl2 = segment.ack;
-  const { trace } = tcb.host;
-  if (trace !== null && tcb.sndWnd !== before) trace.sendWindow(tcb, before, now);
-}
-
-/**
- * The peer lives (MUST-37), but takes nothing: only the user's own timeout, if there is one, limits that
- * (RFC 6429 §4). Once its window opens, a probe that it did not take is sent again.
- */
-function onProbeAnswered(tcb: Tcb, now: number): void {
-  // Of what outlives its user only progress counts, or a window that opens and shuts would keep it.
-  if (tcb.persisting || !tcb.orphaned) tcb.retransmits = 0;
-  if (tcb.sndWnd === 0) return;
-  tcb.waitingSince = now;
-  setRto(tcb);
-  if (tcb.flight === 0) {
-    stopRetransmit(tcb, now);
-  } else {
-    retransmitAll(tcb, WINDOW_OPENED);
-    armRetransmit(tcb, now);
-  }
 }
 
 function finAcknowledged(tcb: Tcb): boolean {

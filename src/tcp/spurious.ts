@@ -1,8 +1,9 @@
-import { add, diff, geq, gt, leq, max } from '../base/seq.js';
+import { add, diff, geq, gt, leq, lt, max } from '../base/seq.js';
 import { OPT_TIMESTAMPS, type Segment } from '../wire/segment.js';
 import { undone } from './congestion-window.js';
 import type { RateSample } from './delivery-rate.js';
 import { unsent } from './sender.js';
+import { Sent } from './sent-segments.js';
 import { Frto, LossDetection, Recovery, type Tcb } from './tcb.js';
 import { timestamp } from './timestamp.js';
 
@@ -14,6 +15,8 @@ import { timestamp } from './timestamp.js';
 
 /** Clock granularity G in ms. */
 const GRANULARITY = 1;
+/** Of a row that is sent again, and neither SACKed nor lost once more, only the last is set. */
+const AGAIN = Sent.SACKED | Sent.LOST | Sent.RETRANSMITTED;
 
 /** Loss recovery begins: remembers what cwnd and ssthresh were (RFC 4015 §3.1 step 0). */
 export function beginEpisode(tcb: Tcb, timeout: boolean): void {
@@ -22,12 +25,23 @@ export function beginEpisode(tcb: Tcb, timeout: boolean): void {
   tcb.undoSsthresh = Math.max(tcb.flight, tcb.ssthresh);
   tcb.undoFrom = tcb.sndUna;
   tcb.undoTo = tcb.sndNxt;
-  tcb.undoOctets = 0;
+  tcb.undoOctets = sentAgain(tcb);
   tcb.undoTimeout = timeout;
   tcb.undoSrtt = tcb.srtt + 2 * GRANULARITY;
   tcb.undoRttvar = tcb.rttvar;
   tcb.eifelWaits = tcb.timestampsOk;
+  tcb.eifelAlone = tcb.undoOctets === 0;
   tcb.eifelSent = false;
+}
+
+/** Octets outstanding that were sent again before, each of which may yet be reported as a duplicate. */
+function sentAgain(tcb: Tcb): number {
+  const { sent, highRxt } = tcb;
+  let octets = 0;
+  for (let row = 0; row < sent.length && lt(sent.start(row), highRxt); row++) {
+    if ((sent.flags(row) & AGAIN) === Sent.RETRANSMITTED) octets += sent.size(row);
+  }
+  return octets;
 }
 
 /** Octets of the episode are sent again. */
@@ -48,8 +62,18 @@ export function provedByTimestamp(tcb: Tcb, segment: Segment, sample: RateSample
   if (!tcb.eifelSent || (segment.options & OPT_TIMESTAMPS) === 0 || segment.tsEcr === 0)
     return false;
   if (((segment.tsEcr - tcb.eifelTs) | 0) >= 0 || sample.dsack) return false;
+  if (!tcb.eifelAlone && !headWasSentAgain(tcb, sample)) return false;
   // Step (5): with everything acknowledged at once, all ACKs may have been lost instead.
   return tcb.dsacks > 0 || tcb.flight > 0;
+}
+
+/**
+ * What was at SND.UNA was sent again in this episode, for the first time: with retransmissions of an
+ * earlier one outstanding, the ACK for one of these would echo a timestamp that is as old.
+ */
+function headWasSentAgain(tcb: Tcb, sample: RateSample): boolean {
+  const { headAgainAt } = sample;
+  return headAgainAt >= 0 && ((timestamp(tcb, headAgainAt) - tcb.eifelTs) | 0) >= 0;
 }
 
 /** The peer had everything already that was sent again in the episode. */

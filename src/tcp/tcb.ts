@@ -36,6 +36,13 @@ export interface TcpHost {
   canTransmit(tcb: Tcb): boolean;
   /** The connection has something to send, or an event to report, at the end of the batch. */
   markDirty(tcb: Tcb): void;
+  /**
+   * The handshake of a passive connection is complete by `segment`: gives it a place in the accept queue
+   * of its listener; false: that is full, and the segment is as if it had not arrived.
+   */
+  admit(tcb: Tcb, segment: Segment, now: number): boolean;
+  /** The connections of the host hold more memory than they may: {@link LEAST_BUFFER} is left to each. */
+  readonly memoryExceeded: boolean;
   /** {@link Tcb.pathMss} is what the path carries, for other connections by it as well. */
   pathMtuFound(tcb: Tcb): void;
 }
@@ -97,6 +104,9 @@ export const enum Frto {
   FIRST_ACK = 1,
   SECOND_ACK = 2,
 }
+
+/** So much each connection may hold in each direction even when memory is short. Bytes. */
+export const LEAST_BUFFER = 16 * 1024;
 
 let lastId = 0;
 
@@ -230,6 +240,8 @@ export class Tcb {
   /** Octets that arrived twice, which the next ACK reports (RFC 2883); none when both are equal. */
   dsackLeft: Seq = seq(0);
   dsackRight: Seq = seq(0);
+  /** Edges of further ranges of the same batch, each for an ACK of its own; null: never any. */
+  moreDsacks: Seq[] | null = null;
   /** Bytes received and not acknowledged. */
   ackPending = 0;
   quickAcks: number;
@@ -305,6 +317,8 @@ export class Tcb {
   /** RetransmitTS of RFC 3522 while the first acceptable ACK is waited for. */
   eifelWaits = false;
   eifelSent = false;
+  /** Nothing was outstanding that had been sent again before the episode. */
+  eifelAlone = false;
   eifelTs = 0;
   frto = Frto.OFF;
   /** SRTT_prev and RTTVAR_prev of RFC 4015 until the next sample after a spurious timeout. */
@@ -376,6 +390,9 @@ export class Tcb {
   events = 0;
   /** The host keeps the process running for this connection's last words. */
   held = false;
+  /** What the host has counted of this connection: bytes held, and that it is an orphan. */
+  charged = 0;
+  countedOrphan = false;
   /** In the host's list of connections to be looked at when the batch ends. */
   dirty = false;
   /** One node in the wheel serves all timers of the connection, at the earliest deadline. */

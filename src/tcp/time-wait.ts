@@ -1,4 +1,4 @@
-import { add, geq, gt, type Seq } from '../base/seq.js';
+import { add, diff, geq, gt, type Seq } from '../base/seq.js';
 import { ACK, emptySegment, OPT_TIMESTAMPS, RST, type Segment, SYN } from '../wire/segment.js';
 import type { AckThrottle } from './ack-throttle.js';
 import { State } from './state.js';
@@ -41,7 +41,10 @@ export class TimeWait implements AckThrottle {
     this.remotePort = tcb.remotePort;
     this.sndNxt = tcb.sndNxt;
     this.rcvNxt = tcb.rcvNxt;
-    this.wnd = Math.min(65_535, tcb.rcvBufferLimit >> tcb.rcvWindowShift);
+    // What was offered last, since the right edge must not move left (RFC 9293 SHLD-14).
+    const unit = 1 << tcb.rcvWindowShift;
+    const offered = diff(tcb.rcvAdv, tcb.rcvNxt) + unit - 1;
+    this.wnd = Math.min(65_535, offered >> tcb.rcvWindowShift);
     this.timestampsOk = tcb.timestampsOk;
     this.tsRecent = tcb.tsRecent;
     this.tsOffset = tcb.tsOffset;

@@ -42,6 +42,11 @@ export type TimerName =
 /** Armed stands for moved as well. Cancelled is what ran and now does not. */
 export type TimerAction = 'armed' | 'fired' | 'cancelled';
 
+/** Of the connections of a listener: those in handshake, or those complete and not yet accepted. */
+export type ListenQueue = 'handshake' | 'accept';
+
+export type CookieOutcome = 'sent' | 'accepted' | 'refused';
+
 /** Why octets are sent again. */
 export interface RetransmitCause {
   readonly name: string;
@@ -92,8 +97,10 @@ export interface Trace {
   pathMtu(connection: TracedTcb, before: number, why: string, now: number): void;
   /** RFC 5961: a segment was answered with a challenge, or not for the limit of §7. */
   challenge(connection: TracedTcb, answered: boolean, why: string, now: number): void;
-  /** A SYN found the backlog of its listener full. */
-  listenerOverflow(segment: Segment, backlog: number, now: number): void;
+  /** A SYN or the ACK of a SYN,ACK found a queue of its listener full, which holds `backlog`. */
+  listenerOverflow(segment: Segment, queue: ListenQueue, backlog: number, now: number): void;
+  /** A SYN was answered with a cookie, or an ACK acknowledges one, or none: RFC 4987. */
+  synCookie(segment: Segment, outcome: CookieOutcome, now: number): void;
 }
 
 /** Hears nothing; to be extended by whoever hears a part. */
@@ -123,5 +130,6 @@ export class SilentTrace implements Trace {
   ): void {}
   pathMtu(_connection: TracedTcb, _before: number, _why: string, _now: number): void {}
   challenge(_connection: TracedTcb, _answered: boolean, _why: string, _now: number): void {}
-  listenerOverflow(_segment: Segment, _backlog: number, _now: number): void {}
+  listenerOverflow(_segment: Segment, _queue: ListenQueue, _backlog: number, _now: number): void {}
+  synCookie(_segment: Segment, _outcome: CookieOutcome, _now: number): void {}
 }

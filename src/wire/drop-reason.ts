@@ -1,5 +1,7 @@
 /** Why a packet went no further. Each is counted in `Counters.drops` under its {@link dropName}. */
 export const enum Drop {
+  /** Not dropped here: another shard may know of it. */
+  ELSEWHERE = -1,
   NONE = 0,
 
   /** Shorter than an IPv4 header. */
@@ -54,8 +56,12 @@ export const enum Drop {
   TCP_BAD_RST,
   /** Answered with a challenge ACK (RFC 5961). */
   TCP_CHALLENGE,
-  /** No room in the listener's backlog. */
+  /** Too many connections of the listener are in handshake. */
   TCP_BACKLOG_FULL,
+  /** Too many connections of the listener wait to be accepted. */
+  TCP_ACCEPT_QUEUE_FULL,
+  /** A SYN, with as many connections there as the host may have. */
+  TCP_TOO_MANY_CONNECTIONS,
   /** Control bits that contradict each other. */
   TCP_BAD_FLAGS,
 
@@ -69,6 +75,9 @@ export const enum Drop {
 
   /** On its way out, to where no link leads. */
   TX_NO_ROUTE,
+
+  /** For another shard, where too many wait already. */
+  SHARD_QUEUE_FULL,
 }
 
 /** The name of each {@link Drop}, in order; `new Counters(DROP_REASONS)`. */
@@ -102,12 +111,15 @@ export const DROP_REASONS: readonly string[] = [
   'tcpBadRst',
   'tcpChallenge',
   'tcpBacklogFull',
+  'tcpAcceptQueueFull',
+  'tcpTooManyConnections',
   'tcpBadFlags',
   'icmpShort',
   'icmpChecksum',
   'icmpUnquoted',
   'icmpType',
   'txNoRoute',
+  'shardQueueFull',
 ];
 
 /** How many values {@link Drop} has. */

@@ -112,7 +112,8 @@ export function writeEchoReply(
   const before = view.getUint16(offset);
   const after = (ICMP_ECHO_REPLY << 8) | (before & 0xff);
   view.setUint16(offset, after);
-  view.setUint16(offset + 2, update(view.getUint16(offset + 2), before, after));
+  // Of the two zeros of one's complement only this one is right for a message of nothing but zeros.
+  view.setUint16(offset + 2, update(view.getUint16(offset + 2), before, after) || 0xffff);
   return length;
 }
 

@@ -1,12 +1,13 @@
 // One server for every stack: `server.mjs KIND ADDRESS MTU`, on node:net (kind `node`) or on ours: `ours`,
-// `plain` without offload, `traced` with a recorder, `captured` with a capture to a file. MTU is that of
-// our device. Needs an IPC channel, by which it says that it is ready and answers questions; it ends with it.
+// `plain` without offload, `traced` with a recorder, `captured` with a capture to a file, `workers` with a
+// shard in a thread for each core, which run this file again. MTU is that of our device. Needs an IPC channel, by which it says that it is ready and answers questions; it ends with it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import nodeNet from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { isMainThread } from 'node:worker_threads';
 import { Iperf3Server } from '../../dist/services/iperf3.js';
 
 const [, , kind, address, mtu] = process.argv;
@@ -16,6 +17,8 @@ const idle = new Set();
 
 async function stackOf() {
   if (kind === 'node') return { net: nodeNet, device: 'lo' };
+  if (!isMainThread) return { net: (await import('../../dist/net/module.js')).default };
+  if (kind === 'workers') return onWorkers();
   const { CaptureFile, captureLink, openTun, Stack } = await import('../../dist/index.js');
   let link = openTun({ hostAddress: '10.7.0.1/24', offload: kind !== 'plain', mtu: Number(mtu) });
   const device = link.name;
@@ -27,6 +30,21 @@ async function stackOf() {
   const { Recorder } = await import('../../dist/stack/recorder.js');
   const trace = kind === 'traced' ? new Recorder() : null;
   return { net: new Stack({ link, address: `${address}/24`, trace }).net, device };
+}
+
+async function onWorkers() {
+  const { startShards } = await import('../../dist/workers/module.js');
+  const shards = await startShards(import.meta.url, {
+    hostAddress: '10.7.0.1/24',
+    address: `${address}/24`,
+    mtu: Number(mtu),
+    worker: { argv: [kind, address, mtu] },
+  });
+  ANSWERS.handedOver = async () => {
+    const { shardOutPackets, ipInReceives } = await shards.counters();
+    return { packets: shardOutPackets, all: ipInReceives };
+  };
+  return { net: null, device: shards.device };
 }
 
 function discard(socket) {
@@ -110,15 +128,21 @@ const ANSWERS = {
 };
 
 const { net, device } = await stackOf();
-const listening = SERVICES.map(([port, service]) =>
-  net
-    .createServer({ allowHalfOpen: false }, service)
-    .listen({ port, host: address, backlog: 4096 }),
-);
-listening.push(new Iperf3Server(net).listen(5201));
-process.on('message', async ({ id, ask }) => process.send({ id, answer: await ANSWERS[ask]() }));
-process.on('disconnect', () => process.exit(0));
-await Promise.all(
-  listening.map((server) => new Promise((resolve) => server.on('listening', resolve))),
-);
-process.send({ device });
+if (net !== null) await serve(net);
+if (isMainThread) {
+  process.on('message', async ({ id, ask }) => process.send({ id, answer: await ANSWERS[ask]() }));
+  process.on('disconnect', () => process.exit(0));
+  process.send({ device });
+}
+
+async function serve(net) {
+  const listening = SERVICES.map(([port, service]) =>
+    net
+      .createServer({ allowHalfOpen: false }, service)
+      .listen({ port, host: address, backlog: 4096 }),
+  );
+  listening.push(new Iperf3Server(net).listen(5201));
+  await Promise.all(
+    listening.map((server) => new Promise((resolve) => server.on('listening', resolve))),
+  );
+}

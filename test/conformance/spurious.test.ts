@@ -170,6 +170,33 @@ describe('Eifel detection and response (RFC 3522, RFC 4015)', () => {
     expect(p.tcb.recovery).toBe(1);
   });
 
+  scripted('nor does that of a retransmission of the recovery before', {}, (p) => {
+    start(p, 30, { ...SACK, ts: 1 });
+    take(p, 0, 10);
+    p.run(RTT);
+    sack(p, 0, [1, 10]);
+    p.expect('.', { seq: at(p, 0) });
+    take(p, 10, 4);
+    p.run(RTT / 2);
+    sack(p, 0, [11, 12], [1, 10]);
+    p.expect('.', { seq: at(p, 0) });
+    p.expect('.', { seq: at(p, 10) });
+    const earlier = p.lastTsVal;
+    p.run(10);
+    p.inbox.length = 0;
+    // This recovery ends, and the next begins with what it has sent and lost.
+    sack(p, 10, [13, 14], [11, 12]);
+    take(p, 15, 2);
+    p.expect('.', { seq: at(p, 12) }, RTT / 4);
+    expect(p.host.counters.tcpSackRecovery).toBe(2);
+    const { ssthresh } = p.tcb;
+    p.run(10);
+    p.send('.', { ack: at(p, 12), ts: [2, earlier], sack: [[at(p, 13), at(p, 14)]] });
+    expect(p.host.counters.tcpFullUndo).toBe(0);
+    expect(p.tcb.recovery).toBe(1);
+    expect(p.tcb.ssthresh).toBe(ssthresh);
+  });
+
   scripted('a spurious timeout: what was marked is not sent again', { tcp: BY_OCTETS }, (p) => {
     start(p, 10, { ...SACK, ts: 1 });
     take(p, 0, 10);
@@ -340,6 +367,21 @@ describe('what we report (RFC 2018 §4, RFC 2883 §4)', () => {
         [51, 61],
       ],
     });
+  });
+
+  scripted('ranges of one batch that do not touch: an ACK for each', {}, (p) => {
+    p.accept({ sackOk: true });
+    p.send('.', { data: 'x'.repeat(30) });
+    p.run(100);
+    p.inbox.length = 0;
+    p.together(() => {
+      p.send('.', { seq: 1, data: 'x'.repeat(5) });
+      p.send('.', { seq: 6, data: 'x'.repeat(5) });
+      p.send('.', { seq: 21, data: 'x'.repeat(10) });
+    });
+    p.expect('.', { ack: 31, sack: [[21, 31]] });
+    p.expect('.', { ack: 31, sack: [[1, 11]] });
+    p.expectNothing(100);
   });
 
   scripted('not to a peer without SACK', {}, (p) => {

@@ -433,6 +433,25 @@ describe('acknowledgements (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
     expect(p.user.received.toString()).toBe('abcd');
   });
 
+  scripted('after a gap the next segments are not delayed', { tcp: { quickAcks: 2 } }, (p) => {
+    p.accept();
+    p.send('.', { data: 'a' });
+    p.expect('.', { ack: 2 });
+    p.send('.', { data: 'b' });
+    p.expect('.', { ack: 3 });
+    p.send('.', { data: 'c' });
+    p.expectNothing(39);
+    p.expect('.', { ack: 4 }, 2);
+    p.send('.', { seq: 5, data: 'e' });
+    p.expect('.', { ack: 4 });
+    p.send('.', { seq: 4, data: 'd' });
+    p.expect('.', { ack: 6 });
+    p.send('.', { seq: 6, data: 'f' });
+    p.expect('.', { ack: 7 });
+    p.send('.', { seq: 7, data: 'g' });
+    p.expectNothing(39);
+  });
+
   scripted('an old duplicate is acknowledged', {}, (p) => {
     p.accept();
     p.send('.', { data: 'abc' });

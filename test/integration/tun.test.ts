@@ -85,6 +85,11 @@ describeInNamespace('a TUN device', () => {
     expect(counters).toMatchObject({ down: 1, refused: 1, packetsOut: 1, failed: 0 });
   });
 
+  it('lets others have their turn while it looks for packets, and is closed meanwhile', async () => {
+    const [arrived] = await life('busyPolls');
+    expect(arrived).toBeGreaterThanOrEqual(20);
+  });
+
   it('is collected when it is closed, or was never started and is forgotten', async () => {
     expect(await life('collected')).toEqual([6]);
   });

@@ -86,7 +86,7 @@ describe('on 10 Mbit/s and 40 ms with half of its product as queue', () => {
 });
 
 describe('BBR with loss that is not congestion', () => {
-  test('1 % at random leaves it nine tenths of 100 Mbit/s at 50 ms, and CUBIC little', () => {
+  test('1 % at random leaves it three quarters of 100 Mbit/s at 50 ms, and CUBIC little', () => {
     const [cubic, bbr] = ['cubic', 'bbr'].map((control) => {
       const net = new Bottleneck({ rate: 100_000, rtt: 50, queue: 300_000, loss: 0.01 });
       const flow = net.flow(control);
@@ -94,7 +94,7 @@ describe('BBR with loss that is not congestion', () => {
       return goodput(net, [flow], 2_000)[0]!;
     });
     expect(cubic).toBeLessThan(10);
-    expect(bbr).toBeGreaterThan(85);
+    expect(bbr).toBeGreaterThan(75);
   });
 });
 

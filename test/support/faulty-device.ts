@@ -62,6 +62,8 @@ export class FaultyDevice implements NativeDevice {
     });
   }
 
+  setBusyPoll(): void {}
+
   setArena(bytes: Uint8Array, from: number): void {
     this.#arena = bytes;
     this.#from = from;

@@ -5,13 +5,13 @@ import type { BenchServer } from './server.js';
 import type { Bench, Sample, Suite } from './suite.js';
 import { less, mainKinds, more } from './suite.js';
 
-const GIB = 1024 ** 3;
-const PORT = { up: 9, down: 19 } as const;
+export const GIB = 1024 ** 3;
+export const PORT = { up: 9, down: 19 } as const;
 type Direction = keyof typeof PORT;
-const DIRECTIONS = ['up', 'down'] as const;
-const NAME = { up: 'client sends', down: 'server sends' } as const;
+export const DIRECTIONS = ['up', 'down'] as const;
+export const NAME = { up: 'client sends', down: 'server sends' } as const;
 /** Seconds. V8 compiles meanwhile; with less, the first measurement is that of cold code. */
-const WARM_UP = 2;
+export const WARM_UP = 2;
 
 interface Transfer {
   /** bit/s */
@@ -22,7 +22,7 @@ interface Transfer {
   client: number;
 }
 
-async function transfer(
+export async function transfer(
   server: BenchServer,
   bench: Bench,
   direction: Direction,
@@ -39,7 +39,7 @@ export const bulk: Suite = {
   name: 'bulk',
   letter: 'f',
   title: 'bulk transfer',
-  kinds: (kinds) => kinds,
+  kinds: (kinds) => kinds.filter((kind) => kind !== 'workers'),
   // A server for each direction: what the one leaves on the heap is the other's garbage.
   async run(kind, bench) {
     const samples: Sample[] = [];

@@ -1,5 +1,5 @@
 /** A stack that is measured; the programs of `test/bench/` know them by these names. */
-export const KINDS = ['ours', 'plain', 'node', 'bare', 'traced', 'captured'] as const;
+export const KINDS = ['ours', 'plain', 'node', 'bare', 'traced', 'captured', 'workers'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export const LABEL: Readonly<Record<Kind, string>> = {
@@ -9,6 +9,7 @@ export const LABEL: Readonly<Record<Kind, string>> = {
   bare: 'bare loop, no offload',
   traced: 'tuntcp with a recorder',
   captured: 'tuntcp with a capture',
+  workers: 'tuntcp on workers',
 };
 
 /** Where the server listens; the kernel's stack has the loopback. */

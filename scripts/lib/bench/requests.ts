@@ -62,7 +62,7 @@ export const http: Suite = {
     }),
 };
 
-async function wrk(address: string, connections: number, seconds: number) {
+export async function wrk(address: string, connections: number, seconds: number) {
   const args = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--latency'];
   const text = await runCommand('wrk', [...args, `http://${address}/`], seconds);
   const rate = /Requests\/sec:\s+([\d.]+)/.exec(text);

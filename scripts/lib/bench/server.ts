@@ -28,6 +28,8 @@ interface Answers {
   closeIdle: null;
   startDelay: null;
   stopDelay: { p50: number; p99: number };
+  /** Packets that one worker has handed over to another, and all that arrived. */
+  handedOver: { packets: number; all: number };
 }
 
 /** `test/bench/server.mjs`, running on one of the stacks, or `test/bench/bare-tun.c`. */

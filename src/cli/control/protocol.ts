@@ -1,5 +1,5 @@
 import type { CountersSnapshot } from '../../base/counters.js';
-import type { SocketInfo } from '../../stack/connection.js';
+import type { SocketList } from '../../stack/socket-list.js';
 import type { TraceEvent } from '../../stack/trace-event.js';
 
 /**
@@ -35,6 +35,7 @@ export type ControlReply =
 /** What can be asked, and what the answer to it is. */
 export interface Answers {
   identity: Identity;
+  /** An answer has a bound. */
   sockets: SocketList;
   counters: CountersSnapshot;
 }
@@ -52,12 +53,6 @@ export interface Identity {
   network: string;
   /** Ours, without its prefix. */
   address: string;
-}
-
-export interface SocketList {
-  sockets: SocketInfo[];
-  /** So many more were left out, for an answer has a bound. */
-  omitted: number;
 }
 
 export interface CaptureRequest {

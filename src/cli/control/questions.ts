@@ -1,13 +1,14 @@
 import type { CountersSnapshot } from '../../base/counters.js';
 import type { CaptureLink } from '../../link/capture.js';
 import type { SocketInfo } from '../../stack/connection.js';
+import { socketList } from '../../stack/socket-list.js';
 import { captureSource } from './capture-source.js';
 import type { Answers, Identity, Streams } from './protocol.js';
 import type { StreamSource } from './stream.js';
 import { type Traceable, traceSource } from './trace-source.js';
 
 /** Sockets in one answer: what is written down in a few ms, for meanwhile no packet moves. */
-const MAX_SOCKETS = 4096;
+export const MAX_SOCKETS = 4096;
 
 /** What a stack tells of itself; `Host` has it. */
 export interface StackView extends Traceable {
@@ -26,16 +27,7 @@ export function questionsTo(
   return {
     identity: () => identity,
     counters: () => stack.counters.snapshot(),
-    sockets: () => {
-      const sockets: SocketInfo[] = [];
-      let connections = 0;
-      for (const socket of stack.connections()) {
-        if (sockets.length === MAX_SOCKETS) break;
-        sockets.push(socket);
-        if (socket.kind !== 'listener') connections++;
-      }
-      return { sockets, omitted: stack.connectionCount - connections };
-    },
+    sockets: () => socketList(stack, MAX_SOCKETS),
   };
 }
 

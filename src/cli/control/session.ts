@@ -10,7 +10,8 @@ const STOP_FORM =
 
 /**
  * What can be asked, by name, with what the request has as `with`. A {@link StreamSource} becomes a
- * stream, anything else the answer; of an error that is thrown the message and the `code`.
+ * stream, a promise is waited for, anything else is the answer; of an error that is thrown the message
+ * and the `code`.
  */
 export type Questions = Readonly<Record<string, (options: unknown) => unknown>>;
 
@@ -123,10 +124,22 @@ export class Session {
     try {
       const answer = question(options);
       if (answer instanceof StreamSource) this.#begin(id, answer);
+      else if (answer instanceof Promise) this.#answerLater(id, answer);
       else this.#send({ id, answer });
     } catch (error) {
       this.#send(errorReply(id, error));
     }
+  }
+
+  #answerLater(id: number, answer: Promise<unknown>): void {
+    this.#busy = true;
+    const send = (reply: ControlReply) => {
+      if (!this.#socket.destroyed) this.#send(reply);
+    };
+    answer.then(
+      (value) => send({ id, answer: value }),
+      (error) => send(errorReply(id, error)),
+    );
   }
 
   #send(reply: ControlReply): void {

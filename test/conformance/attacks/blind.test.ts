@@ -182,8 +182,8 @@ describe('RST and SYN for what is no connection yet', () => {
 
 describe('data injection (RFC 5961 §5.2)', () => {
   for (const [what, ack, taken] of [
-    ['the oldest that may still be on its way', 1 - 65_535, true],
-    ['one older', -65_535, false],
+    ['the ISS, before which nothing was sent', 0, false],
+    ['one beyond the largest window', -65_535, false],
     ['SND.UNA', 1, true],
     ['SND.NXT', 1_001, true],
     ['one beyond SND.NXT', 1_002, false],

@@ -279,6 +279,7 @@ class Fuzzer {
         this.#often() ? this.#below(1000) : this.#number(),
       ]);
     if (choice < 57) return on('pollWritable', () => [this.#number()]);
+    if (choice < 58) return on('setBusyPoll', () => [this.#number()]);
     if (choice < 59) return on(this.#oneOf(['ref', 'unref']), () => []);
     if (choice < 60) return ['close', () => this.#close(device)];
     if (choice < 63) return ['Device', () => this.#open()];

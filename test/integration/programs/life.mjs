@@ -68,6 +68,22 @@ const cases = {
     report({ mtu: link.mtu, denied, names: devicesNow() });
   },
 
+  /** Far longer than this lasts, so that the loop is still looking when the device is closed. */
+  async busyPolls() {
+    const link = openTun({ hostAddress: '10.7.0.1/24', busyPoll: 1_000_000 });
+    let arrived = 0;
+    await new Promise((resolve) => {
+      const next = () => {
+        if (++arrived === 20) setTimeout(resolve, 5);
+        else if (arrived < 20) void stir();
+      };
+      link.ref().open(receiver(next));
+      void stir();
+    });
+    link.close();
+    report(arrived);
+  },
+
   async restores() {
     const show = (args) => execFileSync('ip', args, { encoding: 'utf8' });
     // The carrier comes and goes with the descriptor, which is no setting.

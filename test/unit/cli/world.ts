@@ -102,6 +102,7 @@ export class World implements Io {
   }
 
   readonly platform: Io['platform'] = {
+    shards: () => Promise.reject(new Error('there is one thread here')),
     openDevice: async (options) => {
       if (this.openError !== null) throw this.openError;
       this.opened.push(options);

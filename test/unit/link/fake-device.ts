@@ -43,6 +43,8 @@ export class FakeDevice implements NativeDevice {
     this.#onWritable = onWritable;
   }
 
+  setBusyPoll(): void {}
+
   setArena(bytes: Uint8Array, from: number): void {
     if (bytes !== this.arena) this.arenas++;
     this.arena = bytes;

@@ -17,6 +17,8 @@ const wrong: [string, unknown, string, string][] = [
   ['mtu', 65536, 'ERR_OUT_OF_RANGE', 'options.mtu'],
   ['mtu', 1500.5, 'ERR_OUT_OF_RANGE', 'options.mtu'],
   ['txQueueLength', 0, 'ERR_OUT_OF_RANGE', 'options.txQueueLength'],
+  ['busyPoll', '50', 'ERR_INVALID_ARG_TYPE', 'options.busyPoll'],
+  ['busyPoll', -1, 'ERR_OUT_OF_RANGE', 'options.busyPoll'],
   ['hostAddress', 167968769, 'ERR_INVALID_ARG_TYPE', 'options.hostAddress'],
   ['hostAddress', '10.7.0.1', 'ERR_INVALID_ARG_VALUE', 'options.hostAddress'],
   ['hostAddress', '10.7.0.256/24', 'ERR_INVALID_ARG_VALUE', 'options.hostAddress'],

@@ -40,5 +40,6 @@ describe('node:diagnostics_channel', () => {
     expect(channelName('retransmission')).toBe('tuntcp:connection:retransmission');
     expect(channelName('dropped')).toBe('tuntcp:segment:dropped');
     expect(channelName('overflow')).toBe('tuntcp:listener:overflow');
+    expect(channelName('cookie')).toBe('tuntcp:listener:cookie');
   });
 });

@@ -1,6 +1,10 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { chosenCells, grid, pathOf, queueBytes, quickGrid } from '../../../scripts/versus/cells.js';
 import { compare, jain, median } from '../../../scripts/versus/statistics.js';
+import { type Trial, TrialLog } from '../../../scripts/versus/trial-log.js';
 
 describe('the grid of versus-linux', () => {
   it('has each cell once, the quick one a part of them', () => {
@@ -59,5 +63,35 @@ describe('verdicts', () => {
     expect(median([4, 1, 2, 3])).toBe(2.5);
     expect(jain([5, 5])).toBe(1);
     expect(jain([10, 0])).toBe(0.5);
+  });
+});
+
+describe('what several calls have measured', () => {
+  const trial: Trial = {
+    cell: '10ms-0%-inorder',
+    rate: 100e6,
+    combination: 'linux',
+    run: 1,
+    seed: 7,
+    goodput: 90,
+    late: 0.5,
+    drops: 0,
+    queueLosses: 0,
+    losses: 0,
+  };
+
+  it('adds up in a file', () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tuntcp-'));
+    const file = path.join(folder, 'trials.jsonl');
+    try {
+      new TrialLog(file, { seconds: 5 }).add([trial, { ...trial, combination: 'sending' }]);
+      new TrialLog(file, { seconds: 5 }).add([{ ...trial, run: 2 }]);
+      const log = new TrialLog(file, { seconds: 5 });
+      expect(log.of(trial.cell, trial.rate).map(({ run }) => run)).toEqual([1, 1, 2]);
+      expect(log.of(trial.cell, 1e9)).toEqual([]);
+      expect(() => new TrialLog(file, { seconds: 6 })).toThrow(/another setup.*"seconds":5/);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -129,7 +129,7 @@ describe('events of what a peer does wrong', () => {
     peer.host.addTrace(
       new EventTrace({
         onEvent: (event) => lines.push(`${event.type}: ${describeEvent(event)}`),
-        wants: (type) => type === 'dropped' || type === 'challenge' || type === 'overflow',
+        wants: (type) => ['dropped', 'challenge', 'overflow', 'cookie'].includes(type),
       }),
     );
     return lines;
@@ -146,15 +146,33 @@ describe('events of what a peer does wrong', () => {
     ]);
   });
 
-  it('tell of a listener that has no room', () => {
+  it('tell of SYN cookies sent, accepted and refused', () => {
     const peer = new Peer();
+    peer.listen(1);
+    peer.send('S', { seq: 0 });
+    peer.expect('S.');
+    const lines = heard(peer);
+    peer.peerPort++;
+    peer.send('S', { seq: 0 });
+    peer.expect('S.');
+    peer.send('.', { seq: 1, ack: 100 });
+    peer.send('.', { seq: 1, ack: 1 });
+    expect(lines.filter((line) => line.startsWith('cookie'))).toEqual([
+      'cookie: SYN cookie sent to 10.0.0.1:5001 at 10.0.0.2:80: no half-open connection is kept for this SYN: RFC 4987 §3.6',
+      'cookie: SYN cookie refused from 10.0.0.1:5001 at 10.0.0.2:80: it acknowledges no cookie of the last minutes: RFC 9293 §3.10.7.2',
+      'cookie: SYN cookie accepted from 10.0.0.1:5001 at 10.0.0.2:80: the peer has our SYN,ACK, so its address is not forged: RFC 4987 §3.6',
+    ]);
+  });
+
+  it('tell of a listener that has no room', () => {
+    const peer = new Peer({ tcp: { synCookies: 'never' } });
     peer.listen(1);
     const lines = heard(peer);
     peer.send('S', { seq: 0 });
     peer.peerPort++;
     peer.send('S', { seq: 0 });
     expect(lines).toEqual([
-      'overflow: SYN refused, 1 connections wait already: the application accepts too slowly, or SYNs are forged: RFC 4987 §2',
+      'overflow: listener overflow at 10.0.0.2:80, 1 connections are in handshake and 10.0.0.1:5001 has to wait: SYNs are forged, or peers do not answer: RFC 4987 §2',
       'dropped: dropped [S] seq 0 win 65535 length 0: tcpBacklogFull',
     ]);
   });

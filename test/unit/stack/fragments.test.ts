@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Counters } from '../../../src/base/counters.js';
 import { Random } from '../../../src/base/random.js';
-import { Fragments } from '../../../src/stack/fragments.js';
+import {
+  DEFAULT_FRAGMENT_LIMITS,
+  Fragments,
+  fragmentLimits,
+} from '../../../src/stack/fragments.js';
 import { DROP_REASONS, Drop, dropName } from '../../../src/wire/drop-reason.js';
 import { Ipv4Header, parseIpv4 } from '../../../src/wire/ipv4.js';
 
@@ -242,5 +246,25 @@ describe('Fragments', () => {
     fragments.expire(Infinity);
     expect(delivered).toBeGreaterThan(0);
     expect(delivered + counters.drops.reduce((a, b) => a + b)).toBe(3000);
+  });
+});
+
+describe('limits of reassembly', () => {
+  it('may be changed one by one', () => {
+    expect(fragmentLimits({ maxBytes: 1_000 })).toEqual({
+      ...DEFAULT_FRAGMENT_LIMITS,
+      maxBytes: 1_000,
+    });
+  });
+
+  it.each(['maxBytes', 'maxDatagrams', 'timeout'])('%s must be a whole number above 0', (name) => {
+    for (const value of [0, -1, 1.5, Number.NaN, '8']) {
+      expect(() => fragmentLimits({ [name]: value })).toThrowError(
+        expect.objectContaining({
+          code: 'ERR_OUT_OF_RANGE',
+          message: expect.stringContaining(`"fragments.${name}"`),
+        }),
+      );
+    }
   });
 });

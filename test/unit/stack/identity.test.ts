@@ -35,6 +35,14 @@ describe('initial sequence numbers (RFC 6528)', () => {
   });
 });
 
+test('hosts with a secret and a clock in common give the same numbers at the same moment', () => {
+  const early = new Identity(SECRET);
+  const late = new Identity(SECRET, 5_000);
+  expect(late.isn(TUPLE, 100)).toBe(early.isn(TUPLE, 5_100));
+  const timestamps = [late.timestampOffset(TUPLE) + 100, early.timestampOffset(TUPLE) + 5_100];
+  expect(timestamps[0]).toBe(timestamps[1]);
+});
+
 describe('ephemeral ports (RFC 6056)', () => {
   test('are from 32768 to 60999, one after the other for the same remote socket', () => {
     const identity = new Identity(SECRET);

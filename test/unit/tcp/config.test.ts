@@ -58,6 +58,19 @@ describe('tcpConfig', () => {
     }
   });
 
+  test.each([
+    ['ecn', 'sometimes'],
+    ['synCookies', 'full'],
+  ])('%s: an unknown mode is a TypeError that names the known ones', (field, mode) => {
+    expect(() => tcpConfig({ [field]: mode })).toThrowError(
+      expect.objectContaining({
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: expect.stringMatching(new RegExp(`tcp\\.${field}.*one of: .+${mode}`)),
+      }),
+    );
+  });
+
   test('rtoMin above rtoMax is a RangeError', () => {
     expect(() => tcpConfig({ rtoMin: 5_000, rtoMax: 1_000 })).toThrowError(/rtoMin/);
   });

@@ -77,6 +77,17 @@ describe('Reassembly', () => {
     expect(chunk.length).toBe(20_000);
   });
 
+  test('holds no arena for a chunk, once it was told to own it', () => {
+    const reassembly = new Reassembly();
+    const arena = new Uint8Array(1 << 20).fill(1);
+    reassembly.insert(seq(5), arena, 0, 20_000);
+    reassembly.own();
+    arena.fill(2);
+    const chunk = reassembly.take(seq(5))!;
+    expect(chunk.every((byte) => byte === 1)).toBe(true);
+    expect(chunk.buffer.byteLength).toBeLessThan(arena.length);
+  });
+
   test('a chunk counts at least 256 bytes against the limit', () => {
     const reassembly = new Reassembly();
     for (let i = 0; i < 10; i++) reassembly.insert(seq(i * 2), new Uint8Array(1), 0, 1);

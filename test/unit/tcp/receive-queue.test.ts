@@ -44,6 +44,24 @@ describe('ReceiveQueue', () => {
     );
   });
 
+  test('holds no arena for what is not read, once it was told to own it', () => {
+    const queue = new ReceiveQueue();
+    const arena = new Uint8Array(1 << 20).fill(1);
+    for (const at of [0, 1, 2]) queue.push(arena, at * LARGE, LARGE);
+    queue.push(arena, 0, 10);
+    queue.shift();
+    queue.own();
+    arena.fill(2);
+    for (const length of [LARGE, LARGE, 10]) {
+      const chunk = queue.shift()!;
+      expect(chunk).toHaveLength(length);
+      expect(chunk.every((byte) => byte === 1)).toBe(true);
+      expect(chunk.buffer.byteLength).toBeLessThan(arena.length);
+    }
+    queue.push(arena, 0, LARGE);
+    expect(queue.shift()!.buffer).toBe(arena.buffer);
+  });
+
   test('a chunk that was given out is not written to again', () => {
     const queue = new ReceiveQueue();
     queue.push(Buffer.from('first'), 0, 5);

@@ -1,5 +1,5 @@
-import type { Link, LinkReceiver } from '../link/link.js';
-import { LinkWrapper } from '../link/link-wrapper.js';
+import type { Link, LinkReceiver } from './link.js';
+import { LinkWrapper } from './link-wrapper.js';
 
 /** A link that tells when it has ended by itself: someone deleted the device. */
 export class WatchedLink extends LinkWrapper {
