@@ -13,8 +13,8 @@ import type { Interface, Interfaces } from './interfaces.js';
 
 /** Where TCP segments go. */
 export interface SegmentInput {
-  /** Somebody watches each segment. */
-  readonly traced: boolean;
+  /** Null when nobody watches each segment. */
+  readonly trace: object | null;
   input(segment: Segment, by: Interface, now: number): Drop;
 }
 
@@ -44,7 +44,8 @@ export class IpInput {
     this.#segment.pinned = false;
     this.#spare.pinned = false;
     // Moves text within the arena, which nobody else may have an eye on.
-    this.#merging = by.link.softwareOffload === true && batch.onJudged === null && !this.tcp.traced;
+    this.#merging =
+      by.link.softwareOffload === true && batch.onJudged === null && this.tcp.trace === null;
     for (let i = 0; i < batch.count; i++) {
       this.#segment.segmentSize = batch.segmentSize[i]!;
       const vouched = (batch.flags[i]! & RX_CHECKSUM_VOUCHED) !== 0;

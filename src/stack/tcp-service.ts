@@ -145,10 +145,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
 
   // Segments in.
 
-  get traced(): boolean {
-    return this.trace !== null;
-  }
-
   input(segment: Segment, by: Interface, now: number): Drop {
     const entry = this.#table.find(
       segment.dstAddr,
