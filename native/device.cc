@@ -13,6 +13,7 @@
 #include <set>
 
 #include "arguments.h"
+#include "checksum.h"
 #include "error.h"
 
 #ifndef TUNGETDEVNETNS
@@ -28,6 +29,8 @@ constexpr size_t kVirtioHeader = 10;
 constexpr size_t kLargestRead = kVirtioHeader + 65535;
 // IPv4 headers start at multiples of this, so that checksums read aligned words.
 constexpr size_t kAlignment = 16;
+// RX_CHECKSUM_VOUCHED of src/base/batch.ts.
+constexpr uint8_t kChecksumVouched = 1;
 
 const uint8_t kEmptyVirtioHeader[kVirtioHeader] = {};
 
@@ -207,11 +210,13 @@ Napi::Value Device::Start(const Napi::CallbackInfo& info) {
   View view;
   Napi::Object offsets = ViewArgument(info, 2, "offset", napi_int32_array, &view);
   Napi::Object lengths = ViewArgument(info, 3, "length", napi_int32_array, &view);
-  Napi::Function on_packets = FunctionArgument(info, 4, "onPackets");
-  Napi::Function on_writable = FunctionArgument(info, 5, "onWritable");
+  Napi::Object flags = ViewArgument(info, 4, "flags", napi_uint8_array, &view);
+  Napi::Function on_packets = FunctionArgument(info, 5, "onPackets");
+  Napi::Function on_writable = FunctionArgument(info, 6, "onWritable");
   HoldArena(info);
   offset_array_ = Napi::Persistent(offsets);
   length_array_ = Napi::Persistent(lengths);
+  flags_array_ = Napi::Persistent(flags);
   on_packets_ = Napi::Persistent(on_packets);
   on_writable_ = Napi::Persistent(on_writable);
   context_ = std::make_unique<Napi::AsyncContext>(env, "TUN", info.This().As<Napi::Object>());
@@ -272,11 +277,13 @@ void Device::ReadPackets() {
   if (!reading_) return;
   napi_env env = Env();
   // Their memory may be another's since the last time.
-  View arena, offset, length;
+  View arena, offset, length, flags;
   bool usable = ViewOf(env, arena_.Value(), napi_uint8_array, &arena) &&
                 ViewOf(env, offset_array_.Value(), napi_int32_array, &offset) &&
-                ViewOf(env, length_array_.Value(), napi_int32_array, &length);
-  const size_t capacity = usable ? std::min(offset.length, length.length) : 0;
+                ViewOf(env, length_array_.Value(), napi_int32_array, &length) &&
+                ViewOf(env, flags_array_.Value(), napi_uint8_array, &flags);
+  const size_t capacity =
+      usable ? std::min({offset.length, length.length, flags.length}) : 0;
   const size_t header = vnet_ ? kVirtioHeader : 0;
   size_t at = from_;
   size_t count = 0;
@@ -294,6 +301,11 @@ void Device::ReadPackets() {
     size_t size = static_cast<size_t>(n) > header ? static_cast<size_t>(n) - header : 0;
     offset.ints()[count] = static_cast<int32_t>(start);
     length.ints()[count] = static_cast<int32_t>(size);
+    // With offload the virtio header tells.
+    if (!offload_) {
+      bool right = TcpChecksumRight(arena.bytes() + start, size);
+      flags.bytes()[count] = right ? kChecksumVouched : 0;
+    }
     count++;
     at = start + size;
   }
@@ -400,6 +412,10 @@ int Device::WritePacket(const int32_t* piece, int pieces) {
     if (index >= buffers_.size() || offset + length > buffers_[index].length) return EFAULT;
     iovecs_.push_back({buffers_[index].bytes() + offset, length});
   }
+  if (!offload_) {
+    size_t headers = vnet_ ? 1 : 0;
+    CompleteTcpChecksum(iovecs_.data() + headers, iovecs_.size() - headers);
+  }
   ssize_t n;
   do {
     n = writev(fd_.get(), iovecs_.data(), static_cast<int>(iovecs_.size()));
@@ -448,6 +464,7 @@ Napi::Value Device::CloseHandle(const Napi::CallbackInfo& info) {
   arena_.Reset();
   offset_array_.Reset();
   length_array_.Reset();
+  flags_array_.Reset();
   if (held) Unref();
   return info.Env().Undefined();
 }

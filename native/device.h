@@ -35,7 +35,7 @@ enum class Queues { kOne = 0, kShare = 1, kNone = 2 };
 //   new Device(name, fd, offload, queues = 0)
 //     name: '' lets the kernel pick; fd: -1, or an open TUN descriptor that the device takes over;
 //     queues: what Queues says.
-//   start(bytes, from, offset, length, onPackets(count, errno), onWritable())
+//   start(bytes, from, offset, length, flags, onPackets(count, errno), onWritable())
 //   setArena(bytes, from)
 //   write(buffers, pieces, pieceEnd, first, count) -> packets written, or -errno of the first
 //   setBusyPoll(microseconds)  goes on looking for packets so long where they come one by one; 0: never
@@ -97,10 +97,11 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::FunctionReference on_packets_;
   Napi::FunctionReference on_writable_;
 
-  // The arena and the two arrays belong to JavaScript, which may take their memory away.
+  // The arena and the three arrays belong to JavaScript, which may take their memory away.
   Napi::ObjectReference arena_;
   Napi::ObjectReference offset_array_;
   Napi::ObjectReference length_array_;
+  Napi::ObjectReference flags_array_;
   size_t from_ = 0;
 
   std::vector<napi_value> elements_;

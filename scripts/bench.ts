@@ -40,8 +40,9 @@ ${SUITES.map(({ letter, name, title }) => `                           ${letter} 
       --pairs N          measurements of each kind, default 5 (quick: 1)
       --seconds N        length of a measurement, default 1 (quick: 0.5)
       --kinds LIST       of ${KINDS.join(', ')};
-                         the first three unless given; workers is for cores alone, traced and
-                         captured are for bulk alone
+                         the first three unless given; workers is for cores alone, bare, traced
+                         and captured are for bulk alone; bare is a loop in C on a device without
+                         offload, and plain is compared with it
       --congestion NAME  the kernel's congestion control: reno (default), or whatever else
                          /proc/sys/net/ipv4/tcp_allowed_congestion_control lists
       --against FILE     print the change against a stored run

@@ -1,3 +1,5 @@
+import { copyBytes } from './copy-bytes.js';
+
 const MIN_CLASS = 12;
 const POOL_BYTES = 16 * 1024 * 1024;
 const EMPTY: Uint8Array = Buffer.alloc(0);
@@ -18,9 +20,6 @@ function giveBack(storage: Uint8Array): void {
   pooled += storage.length;
   pool[31 - Math.clz32(storage.length)]!.push(storage);
 }
-
-/** Copying so few bytes one by one is cheaper than making a view of them. */
-const COPY_BY_HAND = 64;
 
 /**
  * A first-in, first-out buffer of bytes, for what a connection has sent and may have to send again.
@@ -50,8 +49,8 @@ export class ByteRing {
     const bytes = this.bytes;
     const back = (this.#front + this.length) & (bytes.length - 1);
     const first = Math.min(count, bytes.length - back);
-    copy(source, offset, first, bytes, back);
-    if (first < count) copy(source, offset + first, count - first, bytes, 0);
+    copyBytes(source, offset, first, bytes, back);
+    if (first < count) copyBytes(source, offset + first, count - first, bytes, 0);
     this.length += count;
     return count;
   }
@@ -83,26 +82,10 @@ export class ByteRing {
     const old = this.bytes;
     const grown = take(Math.max(MIN_CLASS, 32 - Math.clz32(needed - 1)));
     const first = Math.min(this.length, old.length - this.#front);
-    if (first > 0) copy(old, this.#front, first, grown, 0);
-    if (first < this.length) copy(old, 0, this.length - first, grown, first);
+    if (first > 0) copyBytes(old, this.#front, first, grown, 0);
+    if (first < this.length) copyBytes(old, 0, this.length - first, grown, first);
     if (old.length > 0) giveBack(old);
     this.bytes = grown;
     this.#front = 0;
-  }
-}
-
-function copy(
-  source: Uint8Array,
-  offset: number,
-  length: number,
-  target: Uint8Array,
-  at: number,
-): void {
-  if (length <= COPY_BY_HAND) {
-    for (let i = 0; i < length; i++) target[at + i] = source[offset + i]!;
-  } else if (offset === 0 && length === source.length) {
-    target.set(source, at);
-  } else {
-    target.set(source.subarray(offset, offset + length), at);
   }
 }

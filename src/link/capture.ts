@@ -203,8 +203,9 @@ export class CaptureLink extends LinkWrapper {
       packet.originalLength = batch.packetLength(i) - headroom;
       batch.copyRange(i, 0, headroom + FILTERED_BYTES, this.#start, 0);
       packet.partialChecksum =
-        headroom === VIRTIO_HEADER_BYTES &&
-        (virtioFlags(this.#startView, 0) & VIRTIO_NEEDS_CSUM) !== 0;
+        this.softwareOffload ||
+        (headroom === VIRTIO_HEADER_BYTES &&
+          (virtioFlags(this.#startView, 0) & VIRTIO_NEEDS_CSUM) !== 0);
       this.#give(this.#start, headroom, packet.originalLength);
     }
   }

@@ -141,6 +141,11 @@ export class FaultsLink extends LinkWrapper {
     this.#plan(options.schedule ?? []);
   }
 
+  /** Each segment has a fate of its own. */
+  override get softwareOffload(): boolean {
+    return false;
+  }
+
   /** What has happened so far in a direction. */
   counters(direction: FaultDirection): PathCounters {
     this.#of(direction).advance(this.#runtime.now());

@@ -17,6 +17,10 @@ export abstract class LinkWrapper implements Link {
     return this.inner.offload;
   }
 
+  get softwareOffload(): boolean {
+    return this.inner.softwareOffload ?? false;
+  }
+
   get headroom(): number {
     return this.inner.headroom;
   }

@@ -16,6 +16,12 @@ export interface Link {
    */
   readonly offload: boolean;
   /**
+   * True for a link without {@link offload} that does what costs most of it: it vouches for TCP
+   * checksums that it has found right, and completes those that are left as with offload. The host
+   * merges and cuts segments for it, a batch at a time, where nobody watches each of them.
+   */
+  readonly softwareOffload?: boolean;
+  /**
    * Bytes in front of each packet sent: with {@link offload} 10, for the virtio header, which the
    * sender fills in (`wire/virtio.ts`); otherwise left free.
    */

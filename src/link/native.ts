@@ -69,13 +69,15 @@ export interface NativeDevice {
   /**
    * Starts to read into `bytes` from byte `from` on. `onPackets` is called once per wake-up with the
    * number of packets whose IPv4 header's place and whose length are in `offset` and `length`, and
-   * with 0 or the -errno that ended reading.
+   * with 0 or the -errno that ended reading. Without offload, `flags` has `RX_CHECKSUM_VOUCHED` or 0
+   * for each: whether it is TCP with a checksum that is right.
    */
   start(
     bytes: Uint8Array,
     from: number,
     offset: Int32Array,
     length: Int32Array,
+    flags: Uint8Array,
     onPackets: (count: number, error: number) => void,
     onWritable: () => void,
   ): void;
@@ -83,7 +85,10 @@ export interface NativeDevice {
   setArena(bytes: Uint8Array, from: number): void;
   /** Where packets come one by one, goes on looking for the next that long before it sleeps; 0: never. */
   setBusyPoll(microseconds: number): void;
-  /** Writes packets of a `TxBatch`; returns how many, or the -errno of the first. */
+  /**
+   * Writes packets of a `TxBatch`; returns how many, or the -errno of the first. Without offload, a
+   * TCP checksum that is the sum of the pseudo-header is completed, in the batch's own bytes.
+   */
   write(
     buffers: readonly Uint8Array[],
     pieces: Int32Array,

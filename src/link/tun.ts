@@ -142,6 +142,7 @@ export class TunLink implements Link {
   readonly name: string;
   readonly mtu: number;
   readonly offload: boolean;
+  readonly softwareOffload: boolean;
   readonly headroom: number;
   readonly counters: TunCounters = {
     packetsIn: 0,
@@ -167,6 +168,7 @@ export class TunLink implements Link {
     this.name = device.name;
     this.mtu = mtu;
     this.offload = device.offload;
+    this.softwareOffload = !device.offload;
     this.headroom = device.offload ? VIRTIO_HEADER_BYTES : 0;
     this.#device = device;
     this.#side = side;
@@ -191,6 +193,7 @@ export class TunLink implements Link {
       0,
       batch.offset,
       batch.length,
+      batch.flags,
       (count, error) => this.#receive(count, error),
       () => this.#drain(),
     );

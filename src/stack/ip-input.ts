@@ -5,6 +5,7 @@ import { Drop } from '../wire/drop-reason.js';
 import { Ipv4Header, PROTOCOL_ICMP, PROTOCOL_TCP, parseIpv4 } from '../wire/ipv4.js';
 import { Segment, segmentsOnWire } from '../wire/segment.js';
 import { parseTcp } from '../wire/tcp.js';
+import { coalesce, startsRun } from './coalesce.js';
 import type { Fragments } from './fragments.js';
 import type { Handover } from './handover.js';
 import type { IcmpService } from './icmp-service.js';
@@ -12,6 +13,8 @@ import type { Interface, Interfaces } from './interfaces.js';
 
 /** Where TCP segments go. */
 export interface SegmentInput {
+  /** Null when nobody watches each segment. */
+  readonly trace: object | null;
   input(segment: Segment, by: Interface, now: number): Drop;
 }
 
@@ -20,7 +23,12 @@ export class IpInput {
   /** For one of several shards. */
   handover: Handover | null = null;
   readonly #header = new Ipv4Header();
-  readonly #segment = new Segment();
+  #segment = new Segment();
+  /** What {@link #held} was last, to be filled again. */
+  #spare = new Segment();
+  /** A segment that waits for others of the batch to follow it. */
+  #held: Segment | null = null;
+  #merging = false;
 
   constructor(
     private readonly interfaces: Interfaces,
@@ -33,10 +41,13 @@ export class IpInput {
   /** Takes a batch that came by `by`; pins it when something keeps a view of its bytes. */
   receive(batch: RxBatch, by: Interface, now: number): void {
     const { bytes, view } = batch;
-    const segment = this.#segment;
-    segment.pinned = false;
+    this.#segment.pinned = false;
+    this.#spare.pinned = false;
+    // Moves text within the arena, which nobody else may have an eye on.
+    this.#merging =
+      by.link.softwareOffload === true && batch.onJudged === null && this.tcp.trace === null;
     for (let i = 0; i < batch.count; i++) {
-      segment.segmentSize = batch.segmentSize[i]!;
+      this.#segment.segmentSize = batch.segmentSize[i]!;
       const vouched = (batch.flags[i]! & RX_CHECKSUM_VOUCHED) !== 0;
       const drop = this.#packet(bytes, view, batch.offset[i]!, batch.length[i]!, vouched, by, now);
       if (drop !== Drop.NONE) {
@@ -44,7 +55,16 @@ export class IpInput {
         batch.drop[i] = drop;
       }
     }
-    if (segment.pinned) batch.pinned = true;
+    this.#flush(by, now);
+    if (this.#segment.pinned || this.#spare.pinned) batch.pinned = true;
+  }
+
+  #flush(by: Interface, now: number): void {
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    const drop = this.tcp.input(held, by, now);
+    if (drop !== Drop.NONE) this.counters.countDrop(drop);
   }
 
   #packet(
@@ -146,6 +166,13 @@ export class IpInput {
     segment.dstAddr = header.dstAddr;
     segment.ttl = header.ttl;
     segment.tos = header.tos;
-    return this.tcp.input(segment, by, now);
+    if (!this.#merging) return this.tcp.input(segment, by, now);
+    if (this.#held !== null && coalesce(this.#held, segment)) return Drop.NONE;
+    this.#flush(by, now);
+    if (!startsRun(segment)) return this.tcp.input(segment, by, now);
+    this.#held = segment;
+    this.#segment = this.#spare;
+    this.#spare = segment;
+    return Drop.NONE;
   }
 }

@@ -1,4 +1,6 @@
+import { copyBytes } from '../base/copy-bytes.js';
 import type { Counters } from '../base/counters.js';
+import { add } from '../base/seq.js';
 import { checksum, fold, pseudoHeaderSum } from '../wire/checksum.js';
 import {
   IPV4_DONT_FRAGMENT,
@@ -8,13 +10,13 @@ import {
   PROTOCOL_TCP,
   writeIpv4,
 } from '../wire/ipv4.js';
-import { CWR, type Segment } from '../wire/segment.js';
+import { CWR, FIN, PSH, type Segment, URG } from '../wire/segment.js';
 import { TCP_CHECKSUM_OFFSET, tcpHeaderLength, writeTcp } from '../wire/tcp.js';
 import { clearVirtioHeader, VIRTIO_HEADER_BYTES, writeVirtioHeader } from '../wire/virtio.js';
 import type { Interface } from './interfaces.js';
 import type { PacketIds } from './packet-ids.js';
 
-/** A payload up to this long is copied behind its headers; a longer one stays where it is. Bytes. */
+/** With offload, a payload up to this long is copied behind its headers; a longer one stays where it is. Bytes. */
 const COPY_LIMIT = 2_048;
 const ICMP_TTL = 64;
 
@@ -25,12 +27,41 @@ export class IpOutput {
     private readonly ids: PacketIds,
   ) {}
 
-  /** One segment in one packet, not to be fragmented (RFC 1191 §3), with its checksum (MUST-2). */
+  /** A segment, in one packet unless it is longer than what a link without offload carries. */
   sendTcp(by: Interface, segment: Segment): void {
+    const { dataLength, segmentSize } = segment;
+    if (by.link.offload || segmentSize === 0 || dataLength <= segmentSize) {
+      this.#sendPacket(by, segment, 0, dataLength);
+    } else this.#cut(by, segment);
+  }
+
+  /** What the kernel does with offload: flags and urgent pointer stand where they belong. */
+  #cut(by: Interface, segment: Segment): void {
+    const { dataLength, segmentSize, flags, seq, urg } = segment;
+    for (let from = 0; from < dataLength; from += segmentSize) {
+      const length = Math.min(segmentSize, dataLength - from);
+      segment.seq = add(seq, from);
+      segment.urg = urg - from;
+      segment.flags = flags;
+      if (from > 0) segment.flags &= ~CWR;
+      if (segment.urg <= 0) segment.flags &= ~URG;
+      if (from + length < dataLength) segment.flags &= ~(PSH | FIN);
+      this.#sendPacket(by, segment, from, length);
+    }
+    segment.seq = seq;
+    segment.urg = urg;
+    segment.flags = flags;
+  }
+
+  /**
+   * One packet with `dataLength` octets of the segment's text, not to be fragmented (RFC 1191 §3), with
+   * its checksum (MUST-2), unless the link completes that.
+   */
+  #sendPacket(by: Interface, segment: Segment, from: number, dataLength: number): void {
     const { link, tx } = by;
     const headers = IPV4_HEADER_BYTES + tcpHeaderLength(segment);
-    const { dataLength } = segment;
-    const copied = dataLength <= COPY_LIMIT || !link.offload;
+    const unfinished = link.offload || link.softwareOffload === true;
+    const copied = link.offload ? dataLength <= COPY_LIMIT : !unfinished;
     const start = headersAt(by, headers + (copied ? dataLength : 0));
     const ip = start + link.headroom;
     const tcp = ip + IPV4_HEADER_BYTES;
@@ -50,8 +81,8 @@ export class IpOutput {
     );
     writeTcp(tx.view, tcp, segment);
     if (dataLength > 0) {
-      if (copied) copyText(segment, tx.bytes, ip + headers);
-      else attachText(by, segment);
+      if (copied) copyText(segment, from, dataLength, tx.bytes, ip + headers);
+      else attachText(by, segment, from, dataLength);
     }
     const tcpLength = total - IPV4_HEADER_BYTES;
     const pseudo = pseudoHeaderSum(segment.srcAddr, segment.dstAddr, PROTOCOL_TCP, tcpLength);
@@ -65,13 +96,11 @@ export class IpOutput {
         headers,
         (segment.flags & CWR) !== 0,
       );
-      tx.view.setUint16(tcp + TCP_CHECKSUM_OFFSET, fold(pseudo));
-    } else {
-      tx.view.setUint16(
-        tcp + TCP_CHECKSUM_OFFSET,
-        checksum(tx.bytes, tx.view, tcp, tcpLength, pseudo),
-      );
     }
+    tx.view.setUint16(
+      tcp + TCP_CHECKSUM_OFFSET,
+      unfinished ? fold(pseudo) : checksum(tx.bytes, tx.view, tcp, tcpLength, pseudo),
+    );
     this.counters.ipOutRequests++;
     this.counters.ipOutOctets += total;
   }
@@ -111,13 +140,24 @@ function headersAt(by: Interface, length: number): number {
   return by.tx.begin(bytes);
 }
 
-function copyText(segment: Segment, target: Uint8Array, at: number): void {
-  const { offset, length, offset2, length2 } = segment;
-  target.set(segment.bytes.subarray(offset, offset + length), at);
-  if (length2 > 0) target.set(segment.bytes2.subarray(offset2, offset2 + length2), at + length);
+function copyText(
+  segment: Segment,
+  from: number,
+  length: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  const first = Math.min(length, Math.max(segment.length - from, 0));
+  const start = segment.offset + from;
+  if (first > 0) copyBytes(segment.bytes, start, first, target, at);
+  if (first === length) return;
+  const start2 = segment.offset2 + from + first - segment.length;
+  copyBytes(segment.bytes2, start2, length - first, target, at + first);
 }
 
-function attachText(by: Interface, segment: Segment): void {
-  by.tx.append(segment.bytes, segment.offset, segment.length);
-  if (segment.length2 > 0) by.tx.append(segment.bytes2, segment.offset2, segment.length2);
+function attachText(by: Interface, segment: Segment, from: number, length: number): void {
+  const first = Math.min(length, Math.max(segment.length - from, 0));
+  if (first > 0) by.tx.append(segment.bytes, segment.offset + from, first);
+  if (first === length) return;
+  by.tx.append(segment.bytes2, segment.offset2 + from + first - segment.length, length - first);
 }

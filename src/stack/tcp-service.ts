@@ -122,7 +122,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   maxBurst(tcb: Tcb): number {
     // What the kernel cuts gets identifications in a row, which packets that routers may cut must not have.
     const { link } = this.interfaces.all[tcb.interfaceIndex]!;
-    if (!link.offload || tcb.mayFragment) return tcb.sndMss;
+    const cutBelow = link.offload || (link.softwareOffload === true && this.trace === null);
+    if (!cutBelow || tcb.mayFragment) return tcb.sndMss;
     const most = IPV4_MAX_BYTES - IPV4_HEADER_BYTES - TCP_HEADER_BYTES - TCP_MAX_OPTION_BYTES;
     return Math.max(tcb.sndMss, most - (most % tcb.sndMss));
   }

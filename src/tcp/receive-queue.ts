@@ -1,3 +1,5 @@
+import { copyBytes } from '../base/copy-bytes.js';
+
 /** From this size on a payload is kept where it arrived; below it is copied. Bytes. */
 export const KEEP_IN_PLACE = 16 * 1024;
 /** What a chunk costs besides its bytes, about. */
@@ -32,20 +34,20 @@ export class ReceiveQueue {
     }
     const open = this.#open;
     if (open !== null && this.#openUsed + length <= open.length) {
-      open.set(bytes.subarray(offset, offset + length), this.#openUsed);
+      copyBytes(bytes, offset, length, open, this.#openUsed);
       this.#openUsed += length;
       return false;
     }
     this.#seal();
     if (this.#head === this.#chunks.length) {
       const copy = Buffer.allocUnsafe(length);
-      copy.set(bytes.subarray(offset, offset + length));
+      copyBytes(bytes, offset, length, copy, 0);
       this.#chunks.push(copy);
     } else {
       const storage = Buffer.allocUnsafeSlow(
         Math.max(length, Math.min(MERGE_MAX, Math.max(MERGE_MIN, 2 * this.length))),
       );
-      storage.set(bytes.subarray(offset, offset + length));
+      copyBytes(bytes, offset, length, storage, 0);
       this.#open = storage;
       this.#openUsed = length;
     }

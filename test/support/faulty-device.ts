@@ -2,6 +2,7 @@ import { TxBatch } from '../../src/base/batch.js';
 import type { MemoryLink } from '../../src/link/memory.js';
 import type { NativeDevice } from '../../src/link/native.js';
 import type { VirtualRuntime } from '../../src/runtime/virtual.js';
+import { completeChecksum } from '../../src/wire/complete-checksum.js';
 
 /**
  * A TUN device on virtual time with a cable behind it: what is written goes to the other end, until
@@ -35,6 +36,7 @@ export class FaultyDevice implements NativeDevice {
     from: number,
     offset: Int32Array,
     length: Int32Array,
+    _flags: Uint8Array,
     onPackets: (count: number, error: number) => void,
     onWritable: () => void,
   ): void {
@@ -76,13 +78,16 @@ export class FaultyDevice implements NativeDevice {
   ): number {
     if (this.answer < 0) return this.answer;
     for (let i = first; i < first + count; i++) {
-      const batch = new TxBatch();
+      const parts: Uint8Array[] = [];
       for (let p = i === 0 ? 0 : pieceEnd[i - 1]!; p < pieceEnd[i]!; p++) {
         const start = pieces[p * 3 + 1]!;
-        const piece = buffers[pieces[p * 3]!]!.subarray(start, start + pieces[p * 3 + 2]!);
-        if (batch.count === 0) batch.bytes.set(piece, batch.begin(piece.length));
-        else batch.append(piece, 0, piece.length);
+        parts.push(buffers[pieces[p * 3]!]!.subarray(start, start + pieces[p * 3 + 2]!));
       }
+      const packet = Buffer.concat(parts);
+      const batch = new TxBatch();
+      const at = batch.begin(packet.length);
+      batch.bytes.set(packet, at);
+      completeChecksum(batch.bytes, batch.view, at, packet.length);
       this.#cable.send(batch);
     }
     return count;

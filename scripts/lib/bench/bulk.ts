@@ -54,18 +54,19 @@ async function oneWay(server: BenchServer, bench: Bench, direction: Direction): 
   const { seconds } = bench.settings;
   await transfer(server, bench, direction, WARM_UP);
   const result = await transfer(server, bench, direction, seconds);
+  const gib = result.bytes / GIB;
+  const name = NAME[direction];
+  const samples = [
+    more(name, 'Gbit/s', result.rate / 1e9),
+    less(`${name}, CPU of the server`, 's/GiB', result.server / gib),
+    less(`${name}, CPU of both`, 's/GiB', (result.server + result.client) / gib),
+  ];
+  if (server.kind === 'bare') return samples;
   // On its own, because watching costs something too.
   await server.ask('startDelay');
   await transfer(server, bench, direction, seconds);
   const { p99 } = await server.ask('stopDelay');
-  const gib = result.bytes / GIB;
-  const name = NAME[direction];
-  return [
-    more(name, 'Gbit/s', result.rate / 1e9),
-    less(`${name}, CPU of the server`, 's/GiB', result.server / gib),
-    less(`${name}, CPU of both`, 's/GiB', (result.server + result.client) / gib),
-    less(`${name}, event-loop delay p99`, 'ms', p99),
-  ];
+  return [...samples, less(`${name}, event-loop delay p99`, 'ms', p99)];
 }
 
 /** Segments carry 64 bytes behind 20 of IPv4, 20 of TCP and 12 of timestamps. */

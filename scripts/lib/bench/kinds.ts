@@ -1,11 +1,12 @@
 /** A stack that is measured; the programs of `test/bench/` know them by these names. */
-export const KINDS = ['ours', 'plain', 'node', 'traced', 'captured', 'workers'] as const;
+export const KINDS = ['ours', 'plain', 'node', 'bare', 'traced', 'captured', 'workers'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export const LABEL: Readonly<Record<Kind, string>> = {
   ours: 'tuntcp, offload',
   plain: 'tuntcp, no offload',
   node: 'node:net',
+  bare: 'bare loop, no offload',
   traced: 'tuntcp with a recorder',
   captured: 'tuntcp with a capture',
   workers: 'tuntcp on workers',

@@ -32,7 +32,7 @@ interface Answers {
   handedOver: { packets: number; all: number };
 }
 
-/** `test/bench/server.mjs`, running on one of the stacks. */
+/** `test/bench/server.mjs`, running on one of the stacks, or `test/bench/bare-tun.c`. */
 export class BenchServer {
   readonly kind: Kind;
   readonly address: string;
@@ -57,10 +57,8 @@ export class BenchServer {
 
   static async start(kind: Kind, peers: Peers, options: ServerOptions = {}): Promise<BenchServer> {
     const { mtu = MTU, files, loopbackOffload = true } = options;
-    const script = path.join(ROOT, 'test/bench/server.mjs');
-    const node = [process.execPath, '--expose-gc', script, kind, addressOf(kind), String(mtu)];
     const limit = files === undefined ? [] : ['prlimit', `--nofile=${files}:${files}`];
-    const [command = '', ...args] = [...limit, ...node];
+    const [command = '', ...args] = [...limit, ...programOf(kind, peers, mtu)];
     const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as ('ignore' | 'inherit' | 'ipc')[];
     const server = new BenchServer(kind, spawn(command, args, { stdio }));
     const { device } = (await server.#within(
@@ -72,7 +70,10 @@ export class BenchServer {
     if (kind === 'node') {
       ip(['link', 'set', 'lo', 'mtu', String(mtu === MTU ? 65_536 : mtu)]);
       execFileSync(peers.path('set-offload'), ['lo', loopbackOffload ? '1' : '0']);
-    } else server.#addSources(device);
+    } else {
+      if (kind === 'bare') prepareBare(device, mtu);
+      server.#addSources(device);
+    }
     return server;
   }
 
@@ -123,6 +124,19 @@ export class BenchServer {
       clearTimeout(timer);
     }
   }
+}
+
+function programOf(kind: Kind, peers: Peers, mtu: number): string[] {
+  if (kind === 'bare') return [peers.path('bare-tun'), String(mtu)];
+  const script = path.join(ROOT, 'test/bench/server.mjs');
+  return [process.execPath, '--expose-gc', script, kind, addressOf(kind), String(mtu)];
+}
+
+/** What `openTun` does for ours. */
+function prepareBare(device: string, mtu: number): void {
+  ip(['link', 'set', device, 'mtu', String(mtu), 'txqueuelen', '2000']);
+  ip(['addr', 'add', '10.7.0.1/24', 'dev', device]);
+  ip(['link', 'set', device, 'up']);
 }
 
 function ip(args: readonly string[]): void {

@@ -8,6 +8,9 @@ export function table(results: Results, suites: readonly Suite[], before: Result
   const lines = [describe(results.machine)];
   if (before !== null) lines.push(`change: against ${describe(before.machine)}`);
   lines.push('median (lowest to highest); the ratio is to node:net');
+  if (results.figures.some(({ kind }) => kind === 'bare')) {
+    lines.push(`for ${LABEL.plain}, it is to the ${LABEL.bare}`);
+  }
   for (const suite of suites) {
     const figures = results.figures.filter((each) => each.suite === suite.name);
     if (figures.length === 0) continue;
@@ -16,8 +19,7 @@ export function table(results: Results, suites: readonly Suite[], before: Result
       const rows = figures.filter((each) => each.metric === metric);
       const { unit, better } = rows[0]!;
       lines.push(`  ${metric} (${unit}${better === 'less' ? ', less is better' : ''})`);
-      const base = rows.find(({ kind }) => kind === 'node');
-      for (const row of rows) lines.push(rowOf(row, base, before));
+      for (const row of rows) lines.push(rowOf(row, baseOf(row, rows), before));
     }
   }
   return lines.join('\n');
@@ -26,6 +28,12 @@ export function table(results: Results, suites: readonly Suite[], before: Result
 function describe({ cpu, cores, kernel, congestion, node, commit, date }: Machine): string {
   const when = date.slice(0, 16).replace('T', ' ');
   return `${cores} x ${cpu}, Linux ${kernel} with ${congestion}, Node ${node}, ${commit}, ${when}`;
+}
+
+/** What a row is compared with: without offload, what the device carries when that was measured. */
+function baseOf(row: Figure, rows: readonly Figure[]): Figure | undefined {
+  const bare = row.kind === 'plain' ? rows.find(({ kind }) => kind === 'bare') : undefined;
+  return bare ?? rows.find(({ kind }) => kind === 'node');
 }
 
 function rowOf(row: Figure, base: Figure | undefined, before: Results | null): string {

@@ -241,7 +241,8 @@ class Fuzzer {
   #reading() {
     const from = this.#often() ? 0 : this.#number();
     const arrays = [this.#typed(Int32Array, this.#below(257)), this.#typed(Int32Array, 256)];
-    return [this.#arena(), from, ...arrays, this.#onPackets, () => {}];
+    const flags = this.#typed(Uint8Array, 256);
+    return [this.#arena(), from, ...arrays, flags, this.#onPackets, () => {}];
   }
 
   /** Arguments of which one may be something else, missing, or too many. */

@@ -31,6 +31,7 @@ export class FakeDevice implements NativeDevice {
     from: number,
     offset: Int32Array,
     length: Int32Array,
+    _flags: Uint8Array,
     onPackets: (count: number, error: number) => void,
     onWritable: () => void,
   ): void {
