@@ -3,8 +3,9 @@ import { Event, type Failure, type Tcb } from './tcb.js';
 import { stopTimers } from './timers.js';
 
 /**
- * "Enter CLOSED, delete the TCB": timers off, what was to be sent dropped. What was received in order
- * can still be read after an orderly end; after a failure it is flushed (RFC 9293 §3.10.7.4).
+ * "Enter CLOSED, delete the TCB": timers off, what was to be sent dropped. A stream that was received up
+ * to its FIN can still be read, as on Linux: a RST may answer our last words to a peer that has said all
+ * of its own. What a failure cuts off is flushed (RFC 9293 §3.10.7.4).
  */
 export function enterClosed(tcb: Tcb, failure: Failure | null, cause: string, now: number): void {
   tcb.failure = failure;
@@ -12,11 +13,7 @@ export function enterClosed(tcb: Tcb, failure: Failure | null, cause: string, no
   tcb.sendBuffer.clear();
   tcb.sent.clear();
   tcb.reassembly.clear();
-  if (failure !== null && tcb.receiveQueue.length > 0) {
-    // Its user never gets to the end of a stream of which a part is gone.
-    tcb.receiveQueue.clear();
-    tcb.finReceived = false;
-  }
+  if (failure !== null && !tcb.finReceived) tcb.receiveQueue.clear();
   transition(tcb, State.CLOSED, cause, now);
   tcb.events |= Event.CLOSED;
   tcb.host.markDirty(tcb);

@@ -36,7 +36,7 @@ describe('what unlikely conversations have brought to light', () => {
   });
 
   scripted(
-    'a stream that failed before it was read has no end',
+    'a stream that the peer has ended is read to its end, even after a failure',
     { tcp: { retransmitR2: 2 } },
     (p) => {
       p.accept();
@@ -46,8 +46,24 @@ describe('what unlikely conversations have brought to light', () => {
       p.send('F.', { ack: 1 });
       p.run(60_000);
       expect(p.user.events.at(-1)).toBe('closed ETIMEDOUT');
-      expect(p.user.connection.readableLength).toBe(0);
       expect(p.user.connection.ended).toBe(false);
+      expect(String(p.user.connection.read())).toBe('unread');
+      expect(p.user.connection.ended).toBe(true);
+    },
+  );
+
+  scripted(
+    'a reset that answers our last words takes nothing of what the peer has said',
+    {},
+    (p) => {
+      p.accept();
+      p.user.reads = false;
+      p.send('.', { data: 'all there is' });
+      p.send('F.');
+      p.send('R.');
+      expect(p.user.events.at(-1)).toBe('closed ECONNRESET');
+      expect(String(p.user.connection.read())).toBe('all there is');
+      expect(p.user.connection.ended).toBe(true);
     },
   );
 
