@@ -94,7 +94,9 @@ export function suspectBlackHole(tcb: Tcb, now: number): void {
   const { mtuProbing, retransmitR1, baseMtu } = tcb.host.config;
   if (!mtuProbing || tcb.retransmits < retransmitR1 || tcb.sent.length === 0) return;
   const mss = nextSmaller(Math.min(tcb.pathMss, tcb.peerMss), baseMtu);
-  if (mss === 0 || tcb.sent.size(0) + optionBytes(tcb) <= mss) return;
+  // Small segments in a row are sent again as one.
+  const size = Math.min(tcb.flight, tcb.sndMss) + optionBytes(tcb);
+  if (mss === 0 || size <= mss) return;
   setPathMss(tcb, mss, 'full segments vanish, perhaps for their size: RFC 4821 §7.7', now);
   tcb.ackedMss = Math.min(tcb.ackedMss, mss);
   tcb.mtuTryHigh = true;
