@@ -16,7 +16,8 @@ export const enum State {
   TIME_WAIT = 10,
 }
 
-const NAMES = [
+/** In the order of RFC 9293 §3.3.2, which is that of {@link State}. */
+export const STATE_NAMES = [
   'CLOSED',
   'LISTEN',
   'SYN_SENT',
@@ -30,10 +31,10 @@ const NAMES = [
   'TIME_WAIT',
 ] as const;
 
-export type StateName = (typeof NAMES)[number];
+export type StateName = (typeof STATE_NAMES)[number];
 
 export function stateName(state: State): StateName {
-  return NAMES[state]!;
+  return STATE_NAMES[state]!;
 }
 
 /**

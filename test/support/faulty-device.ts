@@ -3,6 +3,7 @@ import type { MemoryLink } from '../../src/link/memory.js';
 import type { NativeDevice } from '../../src/link/native.js';
 import type { VirtualRuntime } from '../../src/runtime/virtual.js';
 import { completeChecksum } from '../../src/wire/complete-checksum.js';
+import { writtenPacket } from './written-packet.js';
 
 /**
  * A TUN device on virtual time with a cable behind it: what is written goes to the other end, until
@@ -78,12 +79,7 @@ export class FaultyDevice implements NativeDevice {
   ): number {
     if (this.answer < 0) return this.answer;
     for (let i = first; i < first + count; i++) {
-      const parts: Uint8Array[] = [];
-      for (let p = i === 0 ? 0 : pieceEnd[i - 1]!; p < pieceEnd[i]!; p++) {
-        const start = pieces[p * 3 + 1]!;
-        parts.push(buffers[pieces[p * 3]!]!.subarray(start, start + pieces[p * 3 + 2]!));
-      }
-      const packet = Buffer.concat(parts);
+      const packet = writtenPacket(buffers, pieces, pieceEnd, i);
       const batch = new TxBatch();
       const at = batch.begin(packet.length);
       batch.bytes.set(packet, at);

@@ -1,19 +1,7 @@
-import type { StateName } from '../../../src/tcp/state.js';
+import { STATE_NAMES, type StateName } from '../../../src/tcp/state.js';
 
 /** The eleven states of RFC 9293 §3.3.2, in its order. */
-export const STATES: readonly StateName[] = [
-  'CLOSED',
-  'LISTEN',
-  'SYN_SENT',
-  'SYN_RECEIVED',
-  'ESTABLISHED',
-  'FIN_WAIT_1',
-  'FIN_WAIT_2',
-  'CLOSE_WAIT',
-  'CLOSING',
-  'LAST_ACK',
-  'TIME_WAIT',
-];
+export const STATES = STATE_NAMES;
 
 /** The step in which §3.10.7 sees to a segment: in LISTEN, in SYN_SENT, and in the others. */
 type Steps = readonly [listen: string, synSent: string, others: string];

@@ -1,4 +1,5 @@
 import type { NativeDevice } from '../../../src/link/native.js';
+import { writtenPacket } from '../../support/written-packet.js';
 
 /** A device that keeps what is written and answers with the results it is told to. */
 export class FakeDevice implements NativeDevice {
@@ -66,12 +67,7 @@ export class FakeDevice implements NativeDevice {
         if (i > first) this.results.unshift(result);
         return i > first ? i - first : result;
       }
-      const parts: Uint8Array[] = [];
-      for (let p = i === 0 ? 0 : pieceEnd[i - 1]!; p < pieceEnd[i]!; p++) {
-        const [buffer, offset, length] = pieces.subarray(p * 3, p * 3 + 3) as unknown as number[];
-        parts.push(buffers[buffer!]!.subarray(offset!, offset! + length!));
-      }
-      this.written.push(Buffer.concat(parts));
+      this.written.push(writtenPacket(buffers, pieces, pieceEnd, i));
     }
     return count;
   }
