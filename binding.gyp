@@ -11,6 +11,7 @@
               "native/addon.cc",
               "native/device.cc",
               "native/interface.cc",
+              "native/memory.cc",
               "native/probe.cc",
               "native/process.cc"
             ],

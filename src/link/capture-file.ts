@@ -1,10 +1,10 @@
-import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Runtime } from '../runtime/runtime.js';
 import { systemRuntime } from '../runtime/system.js';
 import {
   type CapturedPacket,
   type CaptureInterface,
+  DEFAULT_SNAPLEN,
   enhancedPacketBytes,
   interfaceDescription,
   interfaceStatistics,
@@ -12,6 +12,7 @@ import {
   writeEnhancedPacket,
 } from '../wire/pcapng.js';
 import { APPLICATION, type CaptureSink } from './capture-sink.js';
+import { WriteBehind } from './write-behind.js';
 
 export interface CaptureFileOptions {
   /** Default: the real world. */
@@ -26,17 +27,12 @@ export interface CaptureFileOptions {
   warn?: (message: string) => void;
 }
 
-const CHUNK_BYTES = 512 * 1024;
+/** More than any block of a packet has, with its comment. */
+const BLOCK_BYTES = DEFAULT_SNAPLEN + 1_024;
+const LEAST_BUFFER_BYTES = 1024 * 1024;
+/** Room that packets leave for blocks that must not be missing: ends of files, and their beginnings. */
+const RESERVE_BYTES = 64 * 1024;
 const STATISTICS_BYTES = interfaceStatistics(0, 0, 0, 0, 0).length;
-
-/** Whole blocks of one file that wait for the disk. */
-interface Chunk {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  used: number;
-  /** Number of the file they belong to, from 1 on. */
-  file: number;
-}
 
 interface InterfaceState {
   readonly block: Uint8Array;
@@ -58,25 +54,16 @@ export class CaptureFile implements CaptureSink {
   readonly #runtime: Runtime;
   readonly #maxBytes: number;
   readonly #files: number;
-  readonly #chunkLimit: number;
   readonly #warn: (message: string) => void;
   readonly #interfaces: InterfaceState[] = [];
-  readonly #spare: Chunk[] = [];
-  readonly #queue: Chunk[] = [];
-  #chunks = 0;
-  #current: Chunk | null = null;
+  readonly #disk: WriteBehind;
   #file = 0;
   #fileBytes = 0;
   #filePackets = 0;
   #timeHigh = 0;
   #timeLow = 0;
   #open = true;
-  #handle: FileHandle | null = null;
-  #handleFile = 0;
-  /** Bytes of whole chunks in the file that is open. */
-  #written = 0;
-  /** Bytes of the first chunk of the queue that are in the file already. */
-  #partial = 0;
+  #failed = false;
   #scheduled = false;
   #writing = Promise.resolve();
 
@@ -86,8 +73,8 @@ export class CaptureFile implements CaptureSink {
     this.#runtime = options.runtime ?? systemRuntime();
     this.#maxBytes = atLeast('maxBytes', options.maxBytes ?? Infinity, 1);
     this.#files = atLeast('files', options.files ?? Infinity, 1);
-    const buffer = atLeast('bufferBytes', options.bufferBytes ?? 8 * 1024 * 1024, 2 * CHUNK_BYTES);
-    this.#chunkLimit = Math.floor(buffer / CHUNK_BYTES);
+    const buffer = options.bufferBytes ?? 8 * LEAST_BUFFER_BYTES;
+    this.#disk = new WriteBehind(atLeast('bufferBytes', buffer, LEAST_BUFFER_BYTES), BLOCK_BYTES);
     this.#warn = options.warn ?? (() => {});
     this.#beginFile();
     this.#schedule();
@@ -110,13 +97,13 @@ export class CaptureFile implements CaptureSink {
     this.#timeHigh = packet.timeHigh;
     this.#timeLow = packet.timeLow;
     const length = enhancedPacketBytes(packet);
-    const chunk = this.#rotated(length) ? this.#room(length) : null;
-    if (chunk === null) {
+    if (!this.#roomFor(length)) {
       iface.lost++;
       this.lost++;
       return;
     }
-    chunk.used += writeEnhancedPacket(chunk.bytes, chunk.view, chunk.used, packet);
+    const disk = this.#disk;
+    disk.commit(writeEnhancedPacket(disk.bytes, disk.view, disk.index, packet));
     this.#fileBytes += length;
     this.#filePackets++;
     this.packets++;
@@ -128,30 +115,30 @@ export class CaptureFile implements CaptureSink {
     if (this.#open) {
       this.#endFile();
       this.#open = false;
-      this.#seal();
     }
     await this.#writing;
     this.#write();
     await this.#writing;
-    await this.#closeHandle();
+    await this.#disk.close();
   }
 
   /** Begins another file when this one has no room for `length` bytes; false when that must wait. */
-  #rotated(length: number): boolean {
+  #roomFor(length: number): boolean {
+    if (length + RESERVE_BYTES > this.#disk.free) return false;
     const end = length + STATISTICS_BYTES * this.#interfaces.length;
-    if (this.#filePackets === 0 || this.#fileBytes + end <= this.#maxBytes) return true;
-    // The end of this file and the beginning of the next need a chunk each.
-    if (this.#chunkLimit - this.#chunks + this.#spare.length < 2) return false;
-    this.#endFile();
-    this.#beginFile();
+    if (this.#filePackets > 0 && this.#fileBytes + end > this.#maxBytes) {
+      this.#endFile();
+      this.#beginFile();
+    }
     return true;
   }
 
   #beginFile(): void {
-    this.#seal();
     this.#file++;
     this.#fileBytes = 0;
     this.#filePackets = 0;
+    const oldest = this.#file - this.#files;
+    this.#disk.beginFile(this.#pathOf(this.#file), oldest >= 1 ? this.#pathOf(oldest) : null);
     this.#append(sectionHeader(APPLICATION));
     for (const { block } of this.#interfaces) this.#append(block);
   }
@@ -162,40 +149,13 @@ export class CaptureFile implements CaptureSink {
     }
   }
 
-  /** For blocks that must not be missing and are short; they may go beyond the bound on memory. */
+  /** For blocks that must not be missing, and are short. */
   #append(block: Uint8Array): void {
     if (!this.#open) return;
-    const chunk = this.#room(block.length) ?? this.#newChunk();
-    chunk.bytes.set(block, chunk.used);
-    chunk.used += block.length;
+    this.#disk.bytes.set(block, this.#disk.index);
+    this.#disk.commit(block.length);
     this.#fileBytes += block.length;
-    this.#current = chunk;
     this.#schedule();
-  }
-
-  /** The chunk that the next `length` bytes go into; null when all wait for the disk. */
-  #room(length: number): Chunk | null {
-    const current = this.#current;
-    if (current !== null && current.used + length <= CHUNK_BYTES) return current;
-    const next = this.#spare.pop() ?? (this.#chunks < this.#chunkLimit ? this.#newChunk() : null);
-    if (next === null) return null;
-    this.#seal();
-    next.used = 0;
-    next.file = this.#file;
-    this.#current = next;
-    return next;
-  }
-
-  #newChunk(): Chunk {
-    this.#seal();
-    this.#chunks++;
-    const bytes = new Uint8Array(CHUNK_BYTES);
-    return { bytes, view: new DataView(bytes.buffer), used: 0, file: this.#file };
-  }
-
-  #seal(): void {
-    if (this.#current !== null) this.#queue.push(this.#current);
-    this.#current = null;
   }
 
   /** Writes soon, so that what comes in this turn goes along. */
@@ -211,64 +171,15 @@ export class CaptureFile implements CaptureSink {
 
   async #drain(): Promise<void> {
     this.#scheduled = false;
+    if (this.#failed) return;
     try {
-      for (;;) {
-        if (this.#queue.length === 0) this.#seal();
-        const first = this.#queue[0];
-        if (first === undefined) return;
-        if (first.file !== this.#handleFile) await this.#openFile(first.file);
-        await this.#writeQueue(first.file);
-      }
+      await this.#disk.drain();
     } catch (error) {
-      await this.#fail(error as NodeJS.ErrnoException);
+      this.#failed = true;
+      this.#open = false;
+      await this.#disk.abandon();
+      this.#warn(`the capture to ${this.#disk.path} has ended: ${(error as Error).message}`);
     }
-  }
-
-  async #openFile(file: number): Promise<void> {
-    await this.#closeHandle();
-    this.#handleFile = file;
-    this.#written = 0;
-    this.#handle = await open(this.#pathOf(file), 'w');
-    const oldest = file - this.#files;
-    if (oldest >= 1) await unlink(this.#pathOf(oldest)).catch(() => {});
-  }
-
-  /** Writes all that waits for this file in one call, as far as that takes it. */
-  async #writeQueue(file: number): Promise<void> {
-    const parts: Uint8Array[] = [];
-    for (const chunk of this.#queue) {
-      if (chunk.file !== file) break;
-      parts.push(chunk.bytes.subarray(parts.length === 0 ? this.#partial : 0, chunk.used));
-    }
-    const { bytesWritten } = await this.#handle!.writev(parts);
-    this.#partial += bytesWritten;
-    for (;;) {
-      const first = this.#queue[0];
-      if (first === undefined || this.#partial < first.used || this.#partial === 0) return;
-      this.#partial -= first.used;
-      this.#written += first.used;
-      this.#queue.shift();
-      this.#spare.push(first);
-    }
-  }
-
-  /** Leaves what is in the file readable, and takes no more. */
-  async #fail(error: NodeJS.ErrnoException): Promise<void> {
-    this.#open = false;
-    this.#queue.length = 0;
-    this.#spare.length = 0;
-    this.#current = null;
-    // Without this, the last block would be cut off in the middle. A device cannot be cut.
-    await this.#handle?.truncate(this.#written).catch(() => {});
-    await this.#closeHandle();
-    const path = this.#pathOf(this.#handleFile);
-    this.#warn(`the capture to ${path} has ended: ${error.message}`);
-  }
-
-  async #closeHandle(): Promise<void> {
-    const handle = this.#handle;
-    this.#handle = null;
-    await handle?.close().catch(() => {});
   }
 
   #pathOf(file: number): string {

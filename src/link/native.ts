@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sumLongRangesWith } from '../wire/checksum.js';
 
 /**
  * The compiled addon, as TypeScript sees it. Functions throw an `Error` with `errno` (negative) and
@@ -29,6 +30,11 @@ export interface Addon {
   quietIpv6(name: string): number;
 
   probe(): NativeProbe;
+
+  /** Zeros that begin at a page of memory, as `O_DIRECT` wants them; up to 1 GiB. */
+  pageAligned(length: number): Uint8Array;
+  /** See {@link LongSum}. */
+  sum(bytes: Uint8Array, offset: number, length: number): number;
 
   /** Connected UNIX sockets, close-on-exec. */
   socketPair(): [number, number];
@@ -139,6 +145,7 @@ export function addon(): Addon {
   const require = createRequire(import.meta.url);
   try {
     loaded = require('node-gyp-build')(root) as Addon;
+    sumLongRangesWith(loaded.sum);
   } catch (cause) {
     throw failure(
       'ERR_DLOPEN_FAILED',

@@ -7,6 +7,18 @@
  * odd byte at the end.
  */
 
+/** The sum over `length` bytes from `offset` on, folded to 16 bits: {@link sum} by other means. */
+export type LongSum = (bytes: Uint8Array, offset: number, length: number) => number;
+
+/** From so many bytes on, leaving JavaScript pays. */
+const LONG_BYTES = 4_096;
+let longSum: LongSum | null = null;
+
+/** Has ranges that are longer than ordinary packets summed by `sum` from now on. */
+export function sumLongRangesWith(sum: LongSum | null): void {
+  longSum = sum;
+}
+
 /** Adds `length` bytes from `offset` on to `initial`; an odd length is padded with a zero byte. */
 export function sum(
   bytes: Uint8Array,
@@ -15,6 +27,7 @@ export function sum(
   length: number,
   initial: number,
 ): number {
+  if (length >= LONG_BYTES && longSum !== null) return initial + longSum(bytes, offset, length);
   const end = offset + length;
   let at = offset;
   // Four sums side by side, so that the additions do not wait for each other.

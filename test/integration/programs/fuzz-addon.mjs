@@ -294,6 +294,8 @@ class Fuzzer {
       plain('changeAddress', () => [name(), this.#often(), this.#address(), this.#prefix()]),
       plain('changeRoute', () => [name(), this.#often(), this.#address(), this.#prefix()]),
       plain('quietIpv6', () => [name()]),
+      plain('pageAligned', () => [this.#below(100_000)]),
+      plain('sum', () => [this.#arena(), this.#number(), this.#number()]),
       ['sendFd', () => native.sendFd(this.#descriptor(), this.#descriptor())],
       ['sendFd', () => native.sendFd(this.#descriptor(), this.#nonNumber())],
       ['recvFd', () => closeSync(native.recvFd(this.#descriptor()))],

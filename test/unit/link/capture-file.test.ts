@@ -1,10 +1,49 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Random } from '../../../src/base/random.js';
 import { CaptureFile, type CaptureFileOptions } from '../../../src/link/capture-file.js';
 import { readCapture } from '../../../src/wire/pcap-reader.js';
 import { CapturedPacket } from '../../../src/wire/pcapng.js';
+
+/** Bytes that fit on the disk from now on. */
+const disk = vi.hoisted(() => ({ free: Infinity }));
+vi.mock('node:fs/promises', async (importActual) => {
+  const actual = await importActual<typeof import('node:fs/promises')>();
+  const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+  const open: typeof actual.open = async (path, flags) => {
+    const handle = await actual.open(path, flags);
+    const write = handle.write.bind(handle) as (...args: unknown[]) => Promise<object>;
+    const limited = (bytes: Uint8Array, offset: number, length: number, position: number) => {
+      const fits = Math.min(length, disk.free);
+      if (fits === 0) throw full;
+      disk.free -= fits;
+      // Not going around the cache: a piece of a page cannot.
+      if (fits === length) return write(bytes, offset, length, position);
+      writeFileAt(path as string, bytes.subarray(offset, offset + fits), position);
+      return { bytesWritten: fits };
+    };
+    return Object.assign(handle, { write: limited });
+  };
+  return { ...actual, open };
+});
+
+function writeFileAt(path: string, bytes: Uint8Array, position: number): void {
+  const fd = openSync(path, 'r+');
+  writeSync(fd, bytes, 0, bytes.length, position);
+  closeSync(fd);
+}
 
 let dir: string;
 beforeEach(() => {
@@ -79,6 +118,44 @@ describe('CaptureFile', () => {
     expect(readFileSync(join(dir, 'a.pcapng')).at(-16)).toBe(lost);
   });
 
+  it('has every byte of large amounts, over several files', async () => {
+    const random = new Random(11);
+    const file = make({ maxBytes: 5_000_000, bufferBytes: 2 * 1024 * 1024 });
+    const given: Buffer[] = [];
+    for (let number = 0; number < 200; number++) {
+      const packet = numbered(number, 1 + random.int(random.int(4) === 0 ? 262_144 : 66_000));
+      packet.bytes = random.bytes(packet.length);
+      packet.bytes[0] = 0x45;
+      given.push(Buffer.from(packet.bytes));
+      while (!taken(file, packet)) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await file.close();
+    const count = readdirSync(dir).length;
+    expect(count).toBeGreaterThan(1);
+    const names = Array.from({ length: count }, (_, i) => `a.${i + 1}.pcapng`.replace('.1.', '.'));
+    const packets = names.flatMap((name) => [...readCapture(readFileSync(join(dir, name)))]);
+    expect(packets.map(({ bytes }) => Buffer.from(bytes).equals(given.shift()!))).not.toContain(
+      false,
+    );
+    expect(given).toEqual([]);
+  });
+
+  it.each([100_000, 700_001, 3_000_000])(
+    'leaves whole packets when the disk is full after %i bytes',
+    async (free) => {
+      const file = make();
+      disk.free = free;
+      for (let i = 0; i < 110; i++) file.packet(numbered(i, 60_000));
+      await until(() => !file.open);
+      disk.free = Infinity;
+      await file.close();
+      expect(warnings).toEqual([expect.stringMatching(/a\.pcapng has ended: ENOSPC/)]);
+      const left = numbersIn('a.pcapng');
+      expect(left).toEqual(Array.from(left, (_, i) => i));
+      expect(left.length * 60_000).toBeGreaterThan(free - 190_000);
+    },
+  );
+
   it('ends with one warning when the disk is full', async (context) => {
     if (!existsSync('/dev/full')) context.skip('there is no /dev/full');
     const file = make({}, '/dev/full');
@@ -107,6 +184,13 @@ describe('CaptureFile', () => {
     expect(() => make({ bufferBytes: 1 })).toThrow(/"options.bufferBytes" is out of range/);
   });
 });
+
+/** Whether there was room for it. */
+function taken(file: CaptureFile, packet: CapturedPacket): boolean {
+  const { packets } = file;
+  file.packet(packet);
+  return file.packets > packets;
+}
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holdsNow(holds)) await new Promise((resolve) => setTimeout(resolve, 2));

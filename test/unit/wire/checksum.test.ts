@@ -1,7 +1,15 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Random } from '../../../src/base/random.js';
-import { checksum, fold, pseudoHeaderSum, sum, update } from '../../../src/wire/checksum.js';
+import { addon } from '../../../src/link/native.js';
+import {
+  checksum,
+  fold,
+  pseudoHeaderSum,
+  sum,
+  sumLongRangesWith,
+  update,
+} from '../../../src/wire/checksum.js';
 
 /** RFC 1071 §4.1, byte by byte. */
 function naive(bytes: Uint8Array): number {
@@ -18,6 +26,8 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 const seeded = { seed: 3, numRuns: 500 };
+
+afterEach(() => sumLongRangesWith(null));
 
 describe('checksum', () => {
   it('gives the example of RFC 1071 §3', () => {
@@ -36,6 +46,21 @@ describe('checksum', () => {
       }),
       seeded,
     );
+  });
+
+  it('agrees with the plain algorithm over long ranges, which the addon sums', () => {
+    const random = new Random(5);
+    const native = vi.fn(addon().sum);
+    sumLongRangesWith(native);
+    for (let run = 0; run < 100; run++) {
+      const bytes = random.bytes(20_000);
+      const offset = random.int(100);
+      const length = 4_096 + random.int(15_000);
+      const initial = random.int(2 ** 31);
+      const folded = fold(naive(bytes.subarray(offset, offset + length)) + initial);
+      expect(fold(sum(bytes, viewOf(bytes), offset, length, initial))).toBe(folded);
+    }
+    expect(native).toHaveBeenCalledTimes(100);
   });
 
   it('loses no carry over the longest packet of all ones', () => {
