@@ -9,6 +9,7 @@
           {
             "sources": [
               "native/addon.cc",
+              "native/arenas.cc",
               "native/device.cc",
               "native/interface.cc",
               "native/memory.cc",

@@ -351,7 +351,7 @@ export class TunLink implements Link {
 function newArena(): Uint8Array | null {
   for (const bytes of [ARENA_BYTES, ARENA_REST_BYTES]) {
     try {
-      return Buffer.allocUnsafeSlow(bytes);
+      return addon().arena(bytes);
     } catch {
       // What was allocated last may be given back soon.
     }
