@@ -9,7 +9,6 @@
           {
             "sources": [
               "native/addon.cc",
-              "native/arenas.cc",
               "native/device.cc",
               "native/interface.cc",
               "native/memory.cc",

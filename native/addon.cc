@@ -5,7 +5,6 @@ namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Device", tuntcp::Device::Define(env));
-  tuntcp::DefineArenas(env, exports);
   tuntcp::DefineInterface(env, exports);
   tuntcp::DefineMemory(env, exports);
   tuntcp::DefineProbe(env, exports);

@@ -4,7 +4,6 @@
 
 namespace tuntcp {
 
-void DefineArenas(Napi::Env env, Napi::Object exports);
 void DefineInterface(Napi::Env env, Napi::Object exports);
 void DefineMemory(Napi::Env env, Napi::Object exports);
 void DefineProbe(Napi::Env env, Napi::Object exports);

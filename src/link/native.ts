@@ -31,11 +31,6 @@ export interface Addon {
 
   probe(): NativeProbe;
 
-  /**
-   * A `Buffer` of up to 16 MiB for packets. Its memory is used again when V8 has collected it; what was in it
-   * before is still there. Cannot be transferred to another thread.
-   */
-  arena(length: number): Uint8Array;
   /** Zeros that begin at a page of memory, as `O_DIRECT` wants them; up to 1 GiB. */
   pageAligned(length: number): Uint8Array;
   /** See {@link LongSum}. */

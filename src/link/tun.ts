@@ -2,6 +2,7 @@ import { availableParallelism, constants } from 'node:os';
 import { RX_CHECKSUM_VOUCHED, RxBatch, type TxBatch } from '../base/batch.js';
 import { VIRTIO_HEADER_BYTES, virtioSegmentSize, virtioVouched } from '../wire/virtio.js';
 import { described, deviceError, EBADFD } from './device-error.js';
+import { steadyHeap } from './heap-ballast.js';
 import { HostSide } from './host-side.js';
 import type { Link, LinkReceiver } from './link.js';
 import { addon, type NativeDevice, Queues } from './native.js';
@@ -12,6 +13,8 @@ export { setLoopbackUp } from './host-side.js';
 export type { TunOptions } from './tun-options.js';
 
 const ARENA_BYTES = 1024 * 1024;
+/** Arenas after which a transfer is a large one. */
+const BULK_ARENAS = 64;
 /** With less than this left behind pinned bytes, a wake-up would read too little: a new arena. */
 const ARENA_REST_BYTES = 384 * 1024;
 const NEW_DEVICE_MTU = 1500;
@@ -162,6 +165,8 @@ export class TunLink implements Link {
   readonly #queue = new PacketQueue();
   #receiver: LinkReceiver | undefined;
   #closed = false;
+  /** Arenas since the first. */
+  #arenas = 0;
 
   /** For {@link openTun}, and for tests with a device of their own. */
   constructor(device: NativeDevice, mtu: number, side?: HostSide) {
@@ -298,6 +303,7 @@ export class TunLink implements Link {
         return;
       }
       batch.replaceArena(arena);
+      if (++this.#arenas === BULK_ARENAS) steadyHeap();
       this.#device.setArena(batch.bytes, 0);
     }
   }
@@ -351,7 +357,7 @@ export class TunLink implements Link {
 function newArena(): Uint8Array | null {
   for (const bytes of [ARENA_BYTES, ARENA_REST_BYTES]) {
     try {
-      return addon().arena(bytes);
+      return Buffer.allocUnsafeSlow(bytes);
     } catch {
       // What was allocated last may be given back soon.
     }

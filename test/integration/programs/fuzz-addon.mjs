@@ -43,7 +43,6 @@ class Fuzzer {
   calls = 0;
   threw = 0;
   delivered = 0;
-  #kept = [];
   wrong = [];
   #random;
   #devices = [];
@@ -295,8 +294,6 @@ class Fuzzer {
       plain('changeAddress', () => [name(), this.#often(), this.#address(), this.#prefix()]),
       plain('changeRoute', () => [name(), this.#often(), this.#address(), this.#prefix()]),
       plain('quietIpv6', () => [name()]),
-      ['arena', () => this.#keepArena()],
-      ['arena', () => native.arena(this.#anything())],
       plain('pageAligned', () => [this.#below(100_000)]),
       plain('sum', () => [this.#arena(), this.#number(), this.#number()]),
       ['sendFd', () => native.sendFd(this.#descriptor(), this.#descriptor())],
@@ -320,14 +317,6 @@ class Fuzzer {
   #nonNumber() {
     const value = this.#anything();
     return typeof value === 'number' ? undefined : value;
-  }
-
-  /** Memory that is in use must not be given to another arena, however much was collected. */
-  #keepArena() {
-    const kept = this.#kept.splice(this.#below(8), 1, native.arena(65_536).fill(this.#below(256)));
-    for (const arena of kept) {
-      if (arena.some((byte) => byte !== arena[0])) this.wrong.push('an arena was used twice');
-    }
   }
 
   /** Makes the kernel send into the devices. */

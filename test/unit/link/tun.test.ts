@@ -1,7 +1,6 @@
 import { constants } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RX_CHECKSUM_VOUCHED, type RxBatch, TxBatch } from '../../../src/base/batch.js';
-import { addon } from '../../../src/link/native.js';
 import { TunLink } from '../../../src/link/tun.js';
 import { FakeDevice } from './fake-device.js';
 
@@ -59,10 +58,10 @@ const texts = (device: FakeDevice) => device.written.map(String);
 
 /** Until the end of the test no arena of such a size can be had. */
 function shortOfMemory(refuses: (bytes: number) => boolean): void {
-  const { arena } = addon();
-  vi.spyOn(addon(), 'arena').mockImplementation((bytes) => {
-    if (refuses(bytes)) throw new Error('out of memory');
-    return arena(bytes);
+  const { allocUnsafeSlow } = Buffer;
+  vi.spyOn(Buffer, 'allocUnsafeSlow').mockImplementation((bytes) => {
+    if (refuses(bytes)) throw new RangeError('Array buffer allocation failed');
+    return allocUnsafeSlow(bytes);
   });
 }
 
