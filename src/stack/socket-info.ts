@@ -28,7 +28,7 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     pathMtu: tcb.pathMss + IPV4_HEADER_BYTES + TCP_HEADER_BYTES,
     sendBufferSize: tcb.sendBuffer.limit,
     receiveBufferSize: tcb.rcvBufferLimit,
-    receiveSpace: tcb.rcvSpace,
+    receiveSpace: tcb.autotune.space,
     sndWindowScale: tcb.sndWindowShift,
     rcvWindowScale: tcb.windowScaleOk ? tcb.rcvWindowShift : 0,
     timestamps: tcb.timestampsOk,
@@ -46,10 +46,10 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     ecnSeen: tcb.ecnSeen,
     // Adding 0 makes the -0 that they start from a 0.
     bytesSent: tcb.bytesSent + 0,
-    bytesRetransmitted: tcb.bytesRetransmitted + 0,
+    bytesRetransmitted: tcb.delivery.bytesRetransmitted + 0,
     bytesAcked: tcb.bytesAcked + 0,
     bytesReceived: tcb.bytesReceived + 0,
-    deliveryRate: tcb.deliveryRate + 0,
+    deliveryRate: tcb.delivery.rate + 0,
     segmentsSent: tcb.segmentsSent,
     segmentsReceived: tcb.segmentsReceived,
     retransmits: tcb.retransmitted,
@@ -58,8 +58,8 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     lossDetection: LOSS_DETECTION[tcb.lossDetection],
     sacked: tcb.sent.sacked,
     lost: tcb.sent.lost,
-    reorderings: tcb.reorderings,
-    dsacks: tcb.dsacks,
+    reorderings: tcb.rack.reorderings,
+    dsacks: tcb.rack.dsacks,
     recovery: recoveryName(tcb.recovery),
     flight: tcb.flight,
     sendBuffered: tcb.sendBuffer.length,
@@ -90,7 +90,7 @@ function timersOf(tcb: Tcb, now: number): TimerInfo[] {
     ['delayedAck', tcb.delayedAckAt],
     ['keepAlive', tcb.keepAliveAt],
     ['finWait2', tcb.finWait2At],
-    ['pacing', tcb.pacingAt],
+    ['pacing', tcb.pacing.at],
   ];
   return deadlines
     .filter(([, at]) => at !== Infinity)

@@ -6,6 +6,7 @@ import { abort, icmpError, initialize, open } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
 import { RateSample } from '../tcp/delivery-rate.js';
 import { enterClosed } from '../tcp/end.js';
+import { ownPathMtu } from '../tcp/first-text.js';
 import { output, sendResetFor } from '../tcp/output.js';
 import { pathMtuShrank } from '../tcp/path-mtu.js';
 import { segmentArrives } from '../tcp/segment-arrives.js';
@@ -139,8 +140,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   pathMtuFound(tcb: Tcb): void {
-    const limited = tcb.mtuSearchAt !== Infinity && !tcb.mayFragment;
-    this.#pathMtus.note(tcb.remoteAddr, limited ? tcb.pathMss : 0, tcb.mtuSearchAt);
+    const limited = tcb.mtu.searchAt !== Infinity && !tcb.mayFragment;
+    this.#pathMtus.note(tcb.remoteAddr, limited ? tcb.pathMss : 0, tcb.mtu.searchAt);
   }
 
   // Segments in.
@@ -304,8 +305,9 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     tcb.interfaceIndex = by.index;
     const known = this.#pathMtus.find(remoteAddr, now);
     if (known !== null && known.mss < tcb.pathMss) {
-      tcb.pathMss = tcb.mtuHigh = known.mss;
-      tcb.mtuSearchAt = known.until;
+      const mtu = ownPathMtu(tcb);
+      tcb.pathMss = mtu.high = known.mss;
+      mtu.searchAt = known.until;
     }
     initialize(tcb, this.identity.isn(tcb, now), this.identity.timestampOffset(tcb), now);
     return tcb;

@@ -1,6 +1,6 @@
 import { add, diff, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
-import { checkCongestionControl, createCongestionControl } from './congestion.js';
+import { blankCongestionControl, checkCongestionControl } from './congestion.js';
 import { startCongestionControl } from './congestion-window.js';
 import { enterClosed } from './end.js';
 import { sendAck, sendReset } from './output.js';
@@ -174,8 +174,9 @@ export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): 
  */
 export function setCongestionControl(tcb: Tcb, name: string, now: number): void {
   checkCongestionControl(name);
-  tcb.congestion = createCongestionControl(name);
-  if (tcb.state >= State.ESTABLISHED) startCongestionControl(tcb, now);
+  tcb.congestionControl = name;
+  if (tcb.hasSent) startCongestionControl(tcb, now);
+  else tcb.congestion = blankCongestionControl(name);
 }
 
 /**

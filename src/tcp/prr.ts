@@ -6,9 +6,9 @@ import type { Tcb } from './tcb.js';
  * over one round trip, by the octets that each ACK says have arrived.
  */
 export function beginReduction(tcb: Tcb, flight: number): void {
-  tcb.prrDelivered = 0;
-  tcb.prrOut = 0;
-  tcb.prrFlight = Math.max(flight, tcb.sndMss);
+  tcb.episode.prrDelivered = 0;
+  tcb.episode.prrOut = 0;
+  tcb.episode.prrFlight = Math.max(flight, tcb.sndMss);
 }
 
 /**
@@ -18,15 +18,16 @@ export function beginReduction(tcb: Tcb, flight: number): void {
  */
 export function reduceProportionally(tcb: Tcb, delivered: number, healthy: boolean): void {
   const { ssthresh, sndMss, inFlight } = tcb;
-  tcb.prrDelivered += delivered;
+  tcb.episode.prrDelivered += delivered;
   let sndcnt: number;
   if (inFlight > ssthresh) {
-    sndcnt = Math.ceil((tcb.prrDelivered * ssthresh) / tcb.prrFlight) - tcb.prrOut;
+    sndcnt =
+      Math.ceil((tcb.episode.prrDelivered * ssthresh) / tcb.episode.prrFlight) - tcb.episode.prrOut;
   } else {
-    const conserved = Math.max(tcb.prrDelivered - tcb.prrOut, delivered);
+    const conserved = Math.max(tcb.episode.prrDelivered - tcb.episode.prrOut, delivered);
     sndcnt = Math.min(ssthresh - inFlight, healthy ? conserved + sndMss : conserved);
   }
   // The first retransmission goes out at once (RFC 5681 §3.2).
-  if (tcb.prrOut === 0) sndcnt = Math.max(sndcnt, sndMss);
+  if (tcb.episode.prrOut === 0) sndcnt = Math.max(sndcnt, sndMss);
   setRecoveryWindow(tcb, Math.max(inFlight + Math.max(sndcnt, 0), sndMss));
 }
