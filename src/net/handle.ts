@@ -101,14 +101,10 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** What the user's buffer had no room for. */
   #rest: Uint8Array | null = null;
 
-  readonly #outgoing = new Outgoing();
+  /** The latest write; null before the first. */
+  #outgoing: Outgoing | null = null;
   #written: WriteCallback | null = null;
   #writeContext: AsyncResource | null = null;
-
-  /** Goes on in a tick of its own, after whatever the last callback has scheduled. */
-  readonly #soon = (): void => {
-    process.nextTick(proceed, this);
-  };
 
   constructor(transport: Transport) {
     super('TUNTCP');
@@ -138,7 +134,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** Delivers from the next tick on: the user has had the chance to listen. */
   goLive(): void {
     this.#pulling = true;
-    void RESOLVED.then(this.#soon);
+    soon.push(this);
+    void RESOLVED.then(nextSoon);
   }
 
   readable(): void {
@@ -148,7 +145,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   writable(): void {
     if (this.#written === null || this.connection === null) return;
     this.owner?._unrefTimer();
-    if (this.#outgoing.fill(this.connection)) this.#finishWrite();
+    if (this.#outgoing!.fill(this.connection)) this.#finishWrite();
   }
 
   finished(): void {}
@@ -276,20 +273,22 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** Takes `bytes`; true when all are in the send buffer, otherwise `done` is called when they are. */
   write(bytes: Uint8Array, done: WriteCallback): boolean {
     this.bytesWritten += bytes.length;
+    this.#outgoing ??= new Outgoing();
     this.#outgoing.one(bytes);
-    return this.#send(done);
+    return this.#send(this.#outgoing, done);
   }
 
   /** As {@link write}, for several chunks of `length` bytes in all. */
   writev(chunks: readonly Chunk[], length: number, done: WriteCallback): boolean {
     this.bytesWritten += length;
+    this.#outgoing ??= new Outgoing();
     this.#outgoing.many(chunks);
-    return this.#send(done);
+    return this.#send(this.#outgoing, done);
   }
 
   /** Bytes that were written and wait for room in the send buffer. */
   get writeQueueSize(): number {
-    return this.#outgoing.length;
+    return this.#outgoing?.length ?? 0;
   }
 
   /** Why writing is of no use, or null. */
@@ -342,7 +341,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     this.#connectContext = null;
     this.reading = false;
     this.#rest = null;
-    this.#outgoing.clear();
+    this.#outgoing?.clear();
     const written = this.#written;
     this.#written = null;
     this.#updateHold();
@@ -462,8 +461,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     return waiting || connection.ended || this.#broken !== null;
   }
 
-  #send(done: WriteCallback): boolean {
-    if (this.#outgoing.fill(this.connection!)) return true;
+  #send(outgoing: Outgoing, done: WriteCallback): boolean {
+    if (outgoing.fill(this.connection!)) return true;
     this.#written = done;
     this.#writeContext = new AsyncResource('TUNTCPWRITE');
     this.#updateHold();
@@ -493,6 +492,20 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     if (wanted) this.transport.hold();
     else this.transport.release();
   }
+}
+
+/** Those for which {@link nextSoon} is to be called, once for each. */
+const soon: Handle[] = [];
+let firstSoon = 0;
+
+/** Goes on in a tick of its own, after whatever the last callback has scheduled. */
+function nextSoon(): void {
+  const handle = soon[firstSoon++]!;
+  if (firstSoon === soon.length) {
+    soon.length = 0;
+    firstSoon = 0;
+  }
+  process.nextTick(proceed, handle);
 }
 
 function proceed(handle: Handle): void {

@@ -26,7 +26,7 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     rcvWnd: receiveWindow(tcb),
     sndMss: tcb.sndMss,
     pathMtu: tcb.pathMss + IPV4_HEADER_BYTES + TCP_HEADER_BYTES,
-    sendBufferSize: tcb.sendBuffer.limit,
+    sendBufferSize: Math.max(tcb.sendBuffer.limit, tcb.host.config.sendBuffer),
     receiveBufferSize: tcb.rcvBufferLimit,
     receiveSpace: tcb.autotune.space,
     sndWindowScale: tcb.sndWindowShift,
@@ -43,7 +43,7 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     congestionInfo: tcb.congestion.info?.(tcb) ?? null,
     pacingRate: Math.round(tcb.pacingRate * 1_000) + 0,
     ecn: tcb.ecnOk,
-    ecnSeen: tcb.ecnSeen,
+    ecnSeen: tcb.ecn.seen,
     // Adding 0 makes the -0 that they start from a 0.
     bytesSent: tcb.bytesSent + 0,
     bytesRetransmitted: tcb.delivery.bytesRetransmitted + 0,

@@ -95,7 +95,7 @@ function sampleRtt(
 ): void {
   if (sample.rtt >= 0) noteMinRtt(tcb, sample.rtt, now);
   if (sample.longestRtt >= 0) {
-    if (now - tcb.rttTakenAt >= tcb.srtt) rttSample(tcb, sample.longestRtt, now);
+    if (now - tcb.roundTrips.takenAt >= tcb.srtt) rttSample(tcb, sample.longestRtt, now);
   } else if (acked === 0) {
     return;
   } else if (tcb.timestampsOk && segment.tsEcr !== 0) {

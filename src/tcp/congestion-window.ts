@@ -64,8 +64,10 @@ export function recovered(tcb: Tcb, now: number): void {
 /** The loss or timeout was none; cwnd and ssthresh are what they were before it. */
 export function undone(tcb: Tcb, now: number): void {
   tcb.windowUse.lossUsed = -1;
-  tcb.inCwr = false;
-  tcb.cwrPending = false;
+  if (tcb.ecnOk) {
+    tcb.ecn.inCwr = false;
+    tcb.ecn.cwrPending = false;
+  }
   tcb.congestion.onUndo?.(tcb, now);
 }
 
@@ -114,7 +116,7 @@ export function noteLost(tcb: Tcb, row: number, size: number): void {
 export function reduceForLoss(tcb: Tcb, now: number): void {
   noteUnvalidatedLoss(tcb);
   const { congestion } = tcb;
-  if (!tcb.inCwr || congestion.ownsWindow === true) {
+  if (!tcb.ecn.inCwr || congestion.ownsWindow === true) {
     congestion.onLoss(tcb, usedWindow(tcb), now);
   }
   forgetPipeAck(tcb);
@@ -213,14 +215,14 @@ function forgetPipeAck(tcb: Tcb): void {
 /** The window was lowered: the peer is told, and what is outstanding now lowers it no further. */
 export function startCwr(tcb: Tcb): void {
   if (!tcb.ecnOk) return;
-  tcb.cwrPending = true;
-  tcb.inCwr = true;
-  tcb.cwrEnd = tcb.sndNxt;
+  tcb.ecn.cwrPending = true;
+  tcb.ecn.inCwr = true;
+  tcb.ecn.cwrEnd = tcb.sndNxt;
 }
 
 /** SND.UNA has moved: marks of the next window count again. */
 function endCwr(tcb: Tcb): void {
-  if (tcb.inCwr && !lt(tcb.sndUna, tcb.cwrEnd)) tcb.inCwr = false;
+  if (tcb.ecn.inCwr && !lt(tcb.sndUna, tcb.ecn.cwrEnd)) tcb.ecn.inCwr = false;
 }
 
 /** Tells the trace that cwnd or ssthresh is not what it was, if so. */

@@ -1,5 +1,6 @@
 import { AutotuneVariables, BLANK_AUTOTUNE } from './autotune-variables.js';
 import { startCongestionControl } from './congestion-window.js';
+import { BLANK_ECN, EcnVariables } from './ecn-variables.js';
 import { NOTHING_OUT_OF_ORDER, Reassembly } from './reassembly.js';
 import { ReceiveQueue } from './receive-queue.js';
 import {
@@ -8,6 +9,7 @@ import {
   Pacing,
   PathMtuVariables,
   RackVariables,
+  RoundTrips,
   WindowUse,
 } from './sender-variables.js';
 import { SentSegments } from './sent-segments.js';
@@ -22,6 +24,7 @@ import type { Tcb } from './tcb.js';
 export function prepareToSend(tcb: Tcb, now: number): void {
   tcb.sent = new SentSegments();
   tcb.rack = new RackVariables();
+  tcb.roundTrips = new RoundTrips(tcb.minRtt, tcb.heardAt);
   tcb.windowUse = new WindowUse(tcb.sndUna);
   tcb.pacing = new Pacing();
   tcb.delivery = new Delivery();
@@ -37,6 +40,11 @@ export function prepareToReceive(tcb: Tcb): void {
 export function ownAutotune(tcb: Tcb): AutotuneVariables {
   if (tcb.autotune === BLANK_AUTOTUNE) tcb.autotune = new AutotuneVariables();
   return tcb.autotune;
+}
+
+export function ownEcn(tcb: Tcb): EcnVariables {
+  if (tcb.ecn === BLANK_ECN) tcb.ecn = new EcnVariables();
+  return tcb.ecn;
 }
 
 export function ownReassembly(tcb: Tcb): Reassembly {

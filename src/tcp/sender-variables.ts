@@ -31,6 +31,24 @@ export class RackVariables {
   rttSinceProbe = true;
 }
 
+/** What is remembered of round trips to measure the next ones by: see `rtt.ts`. */
+export class RoundTrips {
+  /** When {@link Tcb.srtt} took its latest sample. */
+  takenAt: number;
+  /** The shortest of the half window that runs, which may be the next {@link Tcb.minRtt}, and since when. */
+  minNext: number;
+  minSince: number;
+
+  constructor(minRtt: number, now: number) {
+    this.takenAt = -0;
+    this.minNext = -0;
+    this.minSince = -0;
+    this.takenAt = now;
+    this.minNext = minRtt;
+    this.minSince = now;
+  }
+}
+
 /** Whether the congestion window is in use (RFC 7661): see `congestion-window.ts`. */
 export class WindowUse {
   /** Most outstanding within the round trip that ends at {@link end}. */
@@ -129,6 +147,7 @@ export class PathMtuVariables {
 }
 
 export const BLANK_RACK = new RackVariables();
+export const BLANK_ROUND_TRIPS = new RoundTrips(0, 0);
 export const BLANK_WINDOW_USE = new WindowUse(seq(0));
 export const BLANK_PACING = new Pacing();
 export const BLANK_DELIVERY = new Delivery();

@@ -7,6 +7,7 @@ import { BLANK_AUTOTUNE } from './autotune-variables.js';
 import type { TcpConfig } from './config.js';
 import { blankCongestionControl, type CongestionControl } from './congestion.js';
 import type { RateSample } from './delivery-rate.js';
+import { BLANK_ECN } from './ecn-variables.js';
 import { windowShiftFor } from './negotiation.js';
 import { NOTHING_OUT_OF_ORDER } from './reassembly.js';
 import { NOTHING_RECEIVED } from './receive-queue.js';
@@ -17,6 +18,7 @@ import {
   BLANK_PACING,
   BLANK_PATH_MTU,
   BLANK_RACK,
+  BLANK_ROUND_TRIPS,
   BLANK_WINDOW_USE,
 } from './sender-variables.js';
 import { NOTHING_SENT } from './sent-segments.js';
@@ -114,6 +116,9 @@ export const enum Frto {
   SECOND_ACK = 2,
 }
 
+/** Shared by all connections to which nothing was ever written. */
+export const NOTHING_WRITTEN = new ByteRing(0);
+
 /** So much each connection may hold in each direction even when memory is short. Bytes. */
 export const LEAST_BUFFER = 16 * 1024;
 
@@ -158,7 +163,7 @@ export class Tcb {
   urgentPending = false;
   sndWindowShift = 0;
   /** What was written and not acknowledged; its first byte is number {@link sendStart}. */
-  readonly sendBuffer: ByteRing;
+  sendBuffer = NOTHING_WRITTEN;
   sendStart: Seq = seq(0);
   /** What is outstanding, but a SYN. */
   sent = NOTHING_SENT;
@@ -240,12 +245,9 @@ export class Tcb {
   retransmits = 0;
   /** When a SYN that was sent once went out; -1 when none did. */
   synSentAt = -0;
-  /** When {@link srtt} took its latest sample. */
-  rttTakenAt = -0;
   /** Shortest round trip of the last minutes, ms; 0 before the first; see `rtt.ts`. */
   minRtt = -0;
-  minRttNext = -0;
-  minRttSince = -0;
+  roundTrips = BLANK_ROUND_TRIPS;
 
   /** By name, and its object; before the first text a blank, which only says of which kind it is. */
   congestionControl: string;
@@ -278,19 +280,9 @@ export class Tcb {
   windowUse = BLANK_WINDOW_USE;
   pacing = BLANK_PACING;
 
-  /** A SYN of ours asked for ECN; one did not; both ends do it (RFC 3168 §6.1.1). */
-  ecnAsked = false;
-  ecnWithdrawn = false;
+  /** Both ends do explicit congestion notification (RFC 3168 §6.1.1). */
   ecnOk = false;
-  /** The peer's packets were ECN-capable. */
-  ecnSeen = false;
-  /** ECE is on what we acknowledge with. */
-  ecnEcho = false;
-  /** The next new text carries CWR. */
-  cwrPending = false;
-  /** The window was lowered for what was sent before {@link cwrEnd}. */
-  inCwr = false;
-  cwrEnd: Seq = seq(0);
+  ecn = BLANK_ECN;
 
   /** The timer for what is outstanding, or in zero-window state for probes; what for says {@link lossTimer}. */
   retransmitAt = Infinity;
@@ -360,7 +352,6 @@ export class Tcb {
     this.remotePort = remotePort;
     this.rcvMss = config.mss === 0 ? mtuMss : Math.min(config.mss, mtuMss);
     this.pathMss = this.rcvMss;
-    this.sendBuffer = new ByteRing(config.sendBuffer);
     this.rcvBufferLimit = config.receiveBuffer;
     this.rcvFullSize = this.rcvMss;
     this.noDelay = config.noDelay;
