@@ -36,7 +36,7 @@ import type { Identity } from './identity.js';
 import type { Interface, Interfaces } from './interfaces.js';
 import type { SegmentInput } from './ip-input.js';
 import type { IpOutput } from './ip-output.js';
-import { type HostListener, Listeners } from './listener.js';
+import { type HostListener, Listeners, PendingQueue } from './listener.js';
 import { MemoryAccount } from './memory-account.js';
 import { PassiveOpens } from './passive-opens.js';
 import { PathMtuCache } from './path-mtu-cache.js';
@@ -199,7 +199,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   ): Tcb {
     const { dstAddr, dstPort, srcAddr, srcPort } = segment;
     const tcb = this.#create(State.LISTEN, dstAddr, dstPort, srcAddr, srcPort, by, now);
-    tcb.user = listener;
     listener.halfOpen.add(tcb);
     this.counters.tcpPassiveOpens++;
     this.#table.add(tcb);
@@ -337,12 +336,10 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   /** A listener has closed: what it had not handed out is reset. */
   refusePending(listener: HostListener): void {
     const now = this.clock.now();
-    for (const queue of [listener.halfOpen, listener.complete]) {
-      for (const tcb of queue) {
-        tcb.orphaned = true;
-        abort(tcb, now);
-      }
-      queue.clear();
+    for (const tcb of this.tcbs()) {
+      if (tcb.user !== listener.halfOpen && tcb.user !== listener.complete) continue;
+      tcb.orphaned = true;
+      abort(tcb, now);
     }
   }
 
@@ -423,7 +420,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #accept(tcb: Tcb): void {
-    const listener = tcb.user as HostListener;
+    const { listener } = tcb.user as PendingQueue;
     listener.complete.delete(tcb);
     const connection = new HostConnection(tcb, this.clock, SILENT_HANDLER);
     try {
@@ -436,11 +433,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #forgetPending(tcb: Tcb): void {
-    if (tcb.passive && !(tcb.user instanceof HostConnection)) {
-      const listener = tcb.user as HostListener;
-      listener.halfOpen.delete(tcb);
-      listener.complete.delete(tcb);
-    }
+    if (tcb.user instanceof PendingQueue) tcb.user.delete(tcb);
   }
 
   /**
