@@ -12,6 +12,7 @@ import { NODE_MAJOR } from './node-version.js';
 import { Outgoing } from './outgoing.js';
 import { connectPath } from './pipe.js';
 import type { ReadSink } from './read-sink.js';
+import { proceedSoon } from './soon.js';
 
 /** What a handle tells the socket that it belongs to. */
 export interface HandleOwner {
@@ -39,8 +40,6 @@ export interface SocketName {
   family?: string;
   port?: number;
 }
-
-const RESOLVED = Promise.resolve();
 
 /** An exception of the user's code is the process's to know, and must not unwind the host. */
 export function rethrow(error: unknown): void {
@@ -134,8 +133,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** Delivers from the next tick on: the user has had the chance to listen. */
   goLive(): void {
     this.#pulling = true;
-    soon.push(this);
-    void RESOLVED.then(nextSoon);
+    proceedSoon(this);
   }
 
   readable(): void {
@@ -492,22 +490,4 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     if (wanted) this.transport.hold();
     else this.transport.release();
   }
-}
-
-/** Those for which {@link nextSoon} is to be called, once for each. */
-const soon: Handle[] = [];
-let firstSoon = 0;
-
-/** Goes on in a tick of its own, after whatever the last callback has scheduled. */
-function nextSoon(): void {
-  const handle = soon[firstSoon++]!;
-  if (firstSoon === soon.length) {
-    soon.length = 0;
-    firstSoon = 0;
-  }
-  process.nextTick(proceed, handle);
-}
-
-function proceed(handle: Handle): void {
-  handle.proceed();
 }

@@ -39,7 +39,7 @@ export function timeRoundTrip(tcb: Tcb, segment: Segment, now: number): void {
 }
 
 /**
- * What was announced when {@link Tcb.rcvTimedTo} was, has now all arrived: that takes at least a round
+ * What was announced when `timedTo` was, has now all arrived: that takes at least a round
  * trip, and not much more where the window is what holds the sender up. The shortest is kept.
  */
 function timeWindow(tcb: Tcb, now: number): void {

@@ -8,7 +8,7 @@ import { timestamp } from './timestamp.js';
 
 /**
  * RACK: loss told by time (RFC 8985 §6). What was sent a reordering window before something that has
- * arrived is lost. Variables have the names of §5.3: `rackSentAt` is RACK.xmit_ts, `rackEnd` is
+ * arrived is lost. Variables have the names of §5.3: `rack.sentAt` is RACK.xmit_ts, `rack.end` is
  * RACK.end_seq, and so on.
  */
 

@@ -4,7 +4,7 @@ import type { RateSample } from './delivery-rate.js';
 import { LossDetection, Recovery, type Tcb } from './tcb.js';
 import { armProbe } from './timers.js';
 
-/** Tail loss probes (RFC 8985 §7). `probeEnd` is TLP.end_seq while `probeOut`. */
+/** Tail loss probes (RFC 8985 §7). Its variables are those of `RackVariables`. */
 
 /** TLP.max_ack_delay: by how long a peer may delay the ACK of a single segment; as on Linux. ms. */
 const MAX_ACK_DELAY = 200;
