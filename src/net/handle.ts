@@ -12,6 +12,7 @@ import { NODE_MAJOR } from './node-version.js';
 import { Outgoing } from './outgoing.js';
 import { connectPath } from './pipe.js';
 import type { ReadSink } from './read-sink.js';
+import { proceedSoon } from './soon.js';
 
 /** What a handle tells the socket that it belongs to. */
 export interface HandleOwner {
@@ -39,8 +40,6 @@ export interface SocketName {
   family?: string;
   port?: number;
 }
-
-const RESOLVED = Promise.resolve();
 
 /** An exception of the user's code is the process's to know, and must not unwind the host. */
 export function rethrow(error: unknown): void {
@@ -101,14 +100,10 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** What the user's buffer had no room for. */
   #rest: Uint8Array | null = null;
 
-  readonly #outgoing = new Outgoing();
+  /** The latest write; null before the first. */
+  #outgoing: Outgoing | null = null;
   #written: WriteCallback | null = null;
   #writeContext: AsyncResource | null = null;
-
-  /** Goes on in a tick of its own, after whatever the last callback has scheduled. */
-  readonly #soon = (): void => {
-    process.nextTick(proceed, this);
-  };
 
   constructor(transport: Transport) {
     super('TUNTCP');
@@ -138,7 +133,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** Delivers from the next tick on: the user has had the chance to listen. */
   goLive(): void {
     this.#pulling = true;
-    void RESOLVED.then(this.#soon);
+    proceedSoon(this);
   }
 
   readable(): void {
@@ -148,7 +143,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   writable(): void {
     if (this.#written === null || this.connection === null) return;
     this.owner?._unrefTimer();
-    if (this.#outgoing.fill(this.connection)) this.#finishWrite();
+    if (this.#outgoing!.fill(this.connection)) this.#finishWrite();
   }
 
   finished(): void {}
@@ -276,20 +271,22 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** Takes `bytes`; true when all are in the send buffer, otherwise `done` is called when they are. */
   write(bytes: Uint8Array, done: WriteCallback): boolean {
     this.bytesWritten += bytes.length;
+    this.#outgoing ??= new Outgoing();
     this.#outgoing.one(bytes);
-    return this.#send(done);
+    return this.#send(this.#outgoing, done);
   }
 
   /** As {@link write}, for several chunks of `length` bytes in all. */
   writev(chunks: readonly Chunk[], length: number, done: WriteCallback): boolean {
     this.bytesWritten += length;
+    this.#outgoing ??= new Outgoing();
     this.#outgoing.many(chunks);
-    return this.#send(done);
+    return this.#send(this.#outgoing, done);
   }
 
   /** Bytes that were written and wait for room in the send buffer. */
   get writeQueueSize(): number {
-    return this.#outgoing.length;
+    return this.#outgoing?.length ?? 0;
   }
 
   /** Why writing is of no use, or null. */
@@ -342,7 +339,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     this.#connectContext = null;
     this.reading = false;
     this.#rest = null;
-    this.#outgoing.clear();
+    this.#outgoing?.clear();
     const written = this.#written;
     this.#written = null;
     this.#updateHold();
@@ -462,8 +459,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     return waiting || connection.ended || this.#broken !== null;
   }
 
-  #send(done: WriteCallback): boolean {
-    if (this.#outgoing.fill(this.connection!)) return true;
+  #send(outgoing: Outgoing, done: WriteCallback): boolean {
+    if (outgoing.fill(this.connection!)) return true;
     this.#written = done;
     this.#writeContext = new AsyncResource('TUNTCPWRITE');
     this.#updateHold();
@@ -493,8 +490,4 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     if (wanted) this.transport.hold();
     else this.transport.release();
   }
-}
-
-function proceed(handle: Handle): void {
-  handle.proceed();
 }

@@ -13,14 +13,35 @@ export interface Backlog {
 }
 
 /**
+ * Connections that a listener has not handed out yet, each of which has its queue for a {@link Tcb.user}.
+ * No `Set`: tables that V8 has made anew refer to the next, so that one which is garbage of an old
+ * generation would keep all that came after it, and every connection that was ever in one of them.
+ */
+export class PendingQueue {
+  size = 0;
+
+  constructor(readonly listener: HostListener) {}
+
+  add(tcb: Tcb): void {
+    tcb.user = this;
+    this.size++;
+  }
+
+  delete(tcb: Tcb): void {
+    tcb.user = null;
+    this.size--;
+  }
+}
+
+/**
  * A socket in LISTEN (RFC 9293 §3.10.1) and the connections that it has not handed out yet: as on Linux,
  * one queue of those in handshake and one of those to accept, each with its limit.
  */
 export class HostListener implements Listener {
   /** In SYN_RECEIVED. */
-  readonly halfOpen = new Set<Tcb>();
+  readonly halfOpen = new PendingQueue(this);
   /** The handshake is complete. */
-  readonly complete = new Set<Tcb>();
+  readonly complete = new PendingQueue(this);
   /** Until then ACKs may come that acknowledge a SYN cookie, ms. */
   cookiesUntil = -Infinity;
   closed = false;

@@ -5,7 +5,7 @@ import { Drop } from '../wire/drop-reason.js';
 import type { Segment } from '../wire/segment.js';
 import type { CookieGate } from './cookie-gate.js';
 import type { Interface } from './interfaces.js';
-import type { HostListener, Listeners } from './listener.js';
+import type { HostListener, Listeners, PendingQueue } from './listener.js';
 
 /** What passive opens need of the host. */
 export interface PassiveHost extends TcpHost {
@@ -74,7 +74,7 @@ export class PassiveOpens {
 
   /** {@link TcpHost.admit} */
   admit(tcb: Tcb, segment: Segment, now: number): boolean {
-    const listener = tcb.user as HostListener;
+    const { listener } = tcb.user as PendingQueue;
     if (listener.acceptQueueIsFull) {
       this.#acceptQueueOverflows(listener, segment, now);
       return false;

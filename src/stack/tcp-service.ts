@@ -6,6 +6,7 @@ import { abort, icmpError, initialize, open } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
 import { RateSample } from '../tcp/delivery-rate.js';
 import { enterClosed } from '../tcp/end.js';
+import { ownPathMtu } from '../tcp/first-text.js';
 import { output, sendResetFor } from '../tcp/output.js';
 import { pathMtuShrank } from '../tcp/path-mtu.js';
 import { segmentArrives } from '../tcp/segment-arrives.js';
@@ -35,7 +36,7 @@ import type { Identity } from './identity.js';
 import type { Interface, Interfaces } from './interfaces.js';
 import type { SegmentInput } from './ip-input.js';
 import type { IpOutput } from './ip-output.js';
-import { type HostListener, Listeners } from './listener.js';
+import { type HostListener, Listeners, PendingQueue } from './listener.js';
 import { MemoryAccount } from './memory-account.js';
 import { PassiveOpens } from './passive-opens.js';
 import { PathMtuCache } from './path-mtu-cache.js';
@@ -139,8 +140,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   pathMtuFound(tcb: Tcb): void {
-    const limited = tcb.mtuSearchAt !== Infinity && !tcb.mayFragment;
-    this.#pathMtus.note(tcb.remoteAddr, limited ? tcb.pathMss : 0, tcb.mtuSearchAt);
+    const limited = tcb.mtu.searchAt !== Infinity && !tcb.mayFragment;
+    this.#pathMtus.note(tcb.remoteAddr, limited ? tcb.pathMss : 0, tcb.mtu.searchAt);
   }
 
   // Segments in.
@@ -198,7 +199,6 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   ): Tcb {
     const { dstAddr, dstPort, srcAddr, srcPort } = segment;
     const tcb = this.#create(State.LISTEN, dstAddr, dstPort, srcAddr, srcPort, by, now);
-    tcb.user = listener;
     listener.halfOpen.add(tcb);
     this.counters.tcpPassiveOpens++;
     this.#table.add(tcb);
@@ -304,8 +304,9 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     tcb.interfaceIndex = by.index;
     const known = this.#pathMtus.find(remoteAddr, now);
     if (known !== null && known.mss < tcb.pathMss) {
-      tcb.pathMss = tcb.mtuHigh = known.mss;
-      tcb.mtuSearchAt = known.until;
+      const mtu = ownPathMtu(tcb);
+      tcb.pathMss = mtu.high = known.mss;
+      mtu.searchAt = known.until;
     }
     initialize(tcb, this.identity.isn(tcb, now), this.identity.timestampOffset(tcb), now);
     return tcb;
@@ -335,12 +336,10 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   /** A listener has closed: what it had not handed out is reset. */
   refusePending(listener: HostListener): void {
     const now = this.clock.now();
-    for (const queue of [listener.halfOpen, listener.complete]) {
-      for (const tcb of queue) {
-        tcb.orphaned = true;
-        abort(tcb, now);
-      }
-      queue.clear();
+    for (const tcb of this.tcbs()) {
+      if (tcb.user !== listener.halfOpen && tcb.user !== listener.complete) continue;
+      tcb.orphaned = true;
+      abort(tcb, now);
     }
   }
 
@@ -421,7 +420,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #accept(tcb: Tcb): void {
-    const listener = tcb.user as HostListener;
+    const { listener } = tcb.user as PendingQueue;
     listener.complete.delete(tcb);
     const connection = new HostConnection(tcb, this.clock, SILENT_HANDLER);
     try {
@@ -434,11 +433,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   }
 
   #forgetPending(tcb: Tcb): void {
-    if (tcb.passive && !(tcb.user instanceof HostConnection)) {
-      const listener = tcb.user as HostListener;
-      listener.halfOpen.delete(tcb);
-      listener.complete.delete(tcb);
-    }
+    if (tcb.user instanceof PendingQueue) tcb.user.delete(tcb);
   }
 
   /**

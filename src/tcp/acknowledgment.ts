@@ -2,6 +2,7 @@ import { add, diff, max } from '../base/seq.js';
 import { ECE, FIN, OPT_SACK, type Segment, SYN } from '../wire/segment.js';
 import { tuneSendBuffer } from './autotune.js';
 import { beginSample, endSample, type RateSample } from './delivery-rate.js';
+import { ownPathMtu } from './first-text.js';
 import { checkMtuProbe, optionBytes } from './mtu-probe.js';
 import { dropDeferred } from './path-mtu.js';
 import { onAck } from './recovery.js';
@@ -17,8 +18,9 @@ import { timestamp } from './timestamp.js';
  */
 export function takeAcknowledgment(tcb: Tcb, segment: Segment, now: number): void {
   const acked = Math.max(diff(segment.ack, tcb.sndUna), 0);
-  const duplicate = acked === 0 && isDuplicateAck(tcb, segment);
-  const sacks = (segment.options & OPT_SACK) !== 0 && tcb.lossDetection !== LossDetection.NEWRENO;
+  const duplicate = acked === 0 && tcb.hasSent && isDuplicateAck(tcb, segment);
+  const mayHaveSacks = tcb.hasSent && tcb.lossDetection !== LossDetection.NEWRENO;
+  const sacks = mayHaveSacks && (segment.options & OPT_SACK) !== 0;
   if (acked > 0 || duplicate || sacks) acknowledge(tcb, segment, acked, duplicate, sacks, now);
 }
 
@@ -58,9 +60,12 @@ function acknowledge(
 
 /** What it tells of the path MTU that `acked` octets have arrived. */
 function noteCarried(tcb: Tcb, acked: number, now: number): void {
-  if (tcb.mtuProbe !== 0) checkMtuProbe(tcb, now);
-  if (tcb.deferredMss !== 0) dropDeferred(tcb);
-  if (acked >= tcb.sndMss) tcb.ackedMss = Math.max(tcb.ackedMss, tcb.sndMss + optionBytes(tcb));
+  if (tcb.mtu.probe !== 0) checkMtuProbe(tcb, now);
+  if (tcb.mtu.deferredMss !== 0) dropDeferred(tcb);
+  if (acked >= tcb.sndMss) {
+    const mtu = ownPathMtu(tcb);
+    mtu.ackedMss = Math.max(mtu.ackedMss, tcb.sndMss + optionBytes(tcb));
+  }
 }
 
 /** Octets below SND.UNA leave the send buffer. */
@@ -90,7 +95,7 @@ function sampleRtt(
 ): void {
   if (sample.rtt >= 0) noteMinRtt(tcb, sample.rtt, now);
   if (sample.longestRtt >= 0) {
-    if (now - tcb.rttTakenAt >= tcb.srtt) rttSample(tcb, sample.longestRtt, now);
+    if (now - tcb.roundTrips.takenAt >= tcb.srtt) rttSample(tcb, sample.longestRtt, now);
   } else if (acked === 0) {
     return;
   } else if (tcb.timestampsOk && segment.tsEcr !== 0) {

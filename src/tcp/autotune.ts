@@ -30,25 +30,26 @@ const MARGIN_SEGMENTS = 16;
 /** One sample for each echo of a new timestamp: a receiver sends nothing to time (RFC 7323 §4). */
 export function timeRoundTrip(tcb: Tcb, segment: Segment, now: number): void {
   if (!tcb.timestampsOk || (segment.options & OPT_TIMESTAMPS) === 0) return;
-  if (segment.tsEcr === tcb.rcvRttEcho || segment.length === 0) return;
-  tcb.rcvRttEcho = segment.tsEcr;
+  if (segment.tsEcr === tcb.autotune.echo || segment.length === 0) return;
+  tcb.autotune.echo = segment.tsEcr;
   const sample = (timestamp(tcb, now) - segment.tsEcr) | 0;
   if (sample < 0) return;
-  tcb.rcvRtt = tcb.rcvRtt === 0 ? sample : tcb.rcvRtt + (sample - tcb.rcvRtt) / 8;
+  tcb.autotune.rtt =
+    tcb.autotune.rtt === 0 ? sample : tcb.autotune.rtt + (sample - tcb.autotune.rtt) / 8;
 }
 
 /**
- * What was announced when {@link Tcb.rcvTimedTo} was, has now all arrived: that takes at least a round
+ * What was announced when `timedTo` was, has now all arrived: that takes at least a round
  * trip, and not much more where the window is what holds the sender up. The shortest is kept.
  */
 function timeWindow(tcb: Tcb, now: number): void {
-  const begun = tcb.rcvTimedFrom > 0;
-  if (begun && lt(tcb.rcvNxt, tcb.rcvTimedTo)) return;
-  const took = now - tcb.rcvTimedFrom;
-  if (begun && took > 0 && (tcb.rcvWindowTime === 0 || took < tcb.rcvWindowTime))
-    tcb.rcvWindowTime = took;
-  tcb.rcvTimedTo = tcb.rcvAdv;
-  tcb.rcvTimedFrom = now;
+  const begun = tcb.autotune.timedFrom > 0;
+  if (begun && lt(tcb.rcvNxt, tcb.autotune.timedTo)) return;
+  const took = now - tcb.autotune.timedFrom;
+  if (begun && took > 0 && (tcb.autotune.windowTime === 0 || took < tcb.autotune.windowTime))
+    tcb.autotune.windowTime = took;
+  tcb.autotune.timedTo = tcb.rcvAdv;
+  tcb.autotune.timedFrom = now;
 }
 
 /** Once per round trip: lets the window grow with what the user has read in it. */
@@ -57,21 +58,21 @@ export function tuneReceiveBuffer(tcb: Tcb, now: number): void {
   if (tcb.host.memoryExceeded || tcb.rcvBufferLimit >= limit) return;
   if (tcb.timestampsOk) timeWindow(tcb, now);
   const roundTrip = receiverRoundTrip(tcb);
-  const elapsed = now - tcb.rcvSpaceSince;
+  const elapsed = now - tcb.autotune.since;
   if (elapsed < Math.max(roundTrip, COARSE_ROUND_TRIP)) return;
   const total = tcb.bytesReceived - tcb.receiveQueue.length;
-  let read = total - tcb.rcvSpaceFrom;
-  tcb.rcvSpaceSince = now;
-  tcb.rcvSpaceFrom = total;
+  let read = total - tcb.autotune.from;
+  tcb.autotune.since = now;
+  tcb.autotune.from = total;
   // Of what comes in bursts, the mean.
   if (isShort(tcb)) read *= roundTrip / elapsed;
-  if (read <= tcb.rcvSpace) return;
+  if (read <= tcb.autotune.space) return;
   let window = 2 * read + MARGIN_SEGMENTS * tcb.rcvMss;
   // What grows so fast goes on growing while the larger window becomes known.
-  window *= 1 + (2 * (read - tcb.rcvSpace)) / tcb.rcvSpace;
+  window *= 1 + (2 * (read - tcb.autotune.space)) / tcb.autotune.space;
   window = Math.min(Math.ceil(window), 2 * tcb.rcvBufferLimit, limit);
   tcb.rcvBufferLimit = Math.max(tcb.rcvBufferLimit, window);
-  tcb.rcvSpace = read;
+  tcb.autotune.space = read;
 }
 
 /** Room for what is outstanding and for as much again, to be sent when it is acknowledged. */
@@ -85,20 +86,20 @@ export function tuneSendBuffer(tcb: Tcb): void {
 /** Bytes. On a short path where nothing is ever lost, cwnd is far more. */
 function usefulSendBuffer(tcb: Tcb): number {
   const isShort = tcb.minRtt > 0 && tcb.minRtt < COARSE_ROUND_TRIP && tcb.srtt < CHANGED_ROUND_TRIP;
-  if (!isShort || tcb.deliveryRate === 0) return Infinity;
-  return PATHS_IN_SEND_BUFFER * (tcb.deliveryRate / 1_000) * tcb.minRtt;
+  if (!isShort || tcb.delivery.rate === 0) return Infinity;
+  return PATHS_IN_SEND_BUFFER * (tcb.delivery.rate / 1_000) * tcb.minRtt;
 }
 
 /** What timestamps cannot tell, and would tell too long once the buffers are full. */
 function isShort(tcb: Tcb): boolean {
-  const { rcvWindowTime } = tcb;
-  return rcvWindowTime > 0 && rcvWindowTime < COARSE_ROUND_TRIP && tcb.rcvRtt < CHANGED_ROUND_TRIP;
+  const { rtt, windowTime } = tcb.autotune;
+  return windowTime > 0 && windowTime < COARSE_ROUND_TRIP && rtt < CHANGED_ROUND_TRIP;
 }
 
 /** ms */
 function receiverRoundTrip(tcb: Tcb): number {
-  if (!tcb.timestampsOk || tcb.rcvRttEcho === 0)
+  if (!tcb.timestampsOk || tcb.autotune.echo === 0)
     return tcb.srtt > 0 ? tcb.srtt : UNKNOWN_ROUND_TRIP;
-  if (isShort(tcb)) return Math.max(tcb.rcvWindowTime, SHORTEST_ROUND_TRIP);
-  return Math.max(tcb.rcvRtt, COARSE_ROUND_TRIP);
+  if (isShort(tcb)) return Math.max(tcb.autotune.windowTime, SHORTEST_ROUND_TRIP);
+  return Math.max(tcb.autotune.rtt, COARSE_ROUND_TRIP);
 }

@@ -1,12 +1,13 @@
+import { ByteRing } from '../base/byte-ring.js';
 import { add, diff, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
-import { checkCongestionControl, createCongestionControl } from './congestion.js';
+import { blankCongestionControl, checkCongestionControl } from './congestion.js';
 import { startCongestionControl } from './congestion-window.js';
 import { enterClosed } from './end.js';
 import { sendAck, sendReset } from './output.js';
 import { isOutstanding } from './path-mtu.js';
 import { canSend, State, transition, unreachable } from './state.js';
-import { type Failure, LEAST_BUFFER, type Tcb } from './tcb.js';
+import { type Failure, LEAST_BUFFER, NOTHING_WRITTEN, type Tcb } from './tcb.js';
 import { armFinWait2, armKeepAlive, stopKeepAlive } from './timers.js';
 
 /** Sets the send variables for `iss`; for both kinds of OPEN (RFC 9293 §3.10.1). */
@@ -35,6 +36,7 @@ export function open(tcb: Tcb, now: number): void {
 export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolean): number {
   if (!canSend(tcb.state) || tcb.finQueued) return 0;
   const offered = bytes.length - offset;
+  if (tcb.sendBuffer === NOTHING_WRITTEN) tcb.sendBuffer = new ByteRing(tcb.host.config.sendBuffer);
   const taken = tcb.sendBuffer.push(bytes, offset, Math.min(offered, sendRoom(tcb)));
   if (taken < offered) tcb.writeBlocked = true;
   if (urgent && taken > 0) {
@@ -174,8 +176,9 @@ export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): 
  */
 export function setCongestionControl(tcb: Tcb, name: string, now: number): void {
   checkCongestionControl(name);
-  tcb.congestion = createCongestionControl(name);
-  if (tcb.state >= State.ESTABLISHED) startCongestionControl(tcb, now);
+  tcb.congestionControl = name;
+  if (tcb.hasSent) startCongestionControl(tcb, now);
+  else tcb.congestion = blankCongestionControl(name);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { lt } from '../base/seq.js';
-import type { AckSample, LossSample } from './congestion.js';
+import { type AckSample, createCongestionControl, type LossSample } from './congestion.js';
 import type { RateSample } from './delivery-rate.js';
 import { windowRate } from './pacing.js';
 import { Sent } from './sent-segments.js';
@@ -16,10 +16,11 @@ const SAMPLING_PERIOD = 1_000;
  * window is in use (RFC 7661).
  */
 
-/** The handshake is complete, or the user has chosen another control. */
+/** The first text is about to be sent, or the user has chosen another control since. */
 export function startCongestionControl(tcb: Tcb, now: number): void {
+  tcb.congestion = createCongestionControl(tcb.congestionControl);
   tcb.pacingRate = 0;
-  tcb.validatedAt = now;
+  tcb.windowUse.validatedAt = now;
   tcb.congestion.init?.(tcb, now);
   setPacingRate(tcb);
 }
@@ -28,7 +29,7 @@ export function startCongestionControl(tcb: Tcb, now: number): void {
 export function sampled(tcb: Tcb, sample: RateSample, now: number): void {
   endCwr(tcb);
   if (!sample.hasData) return;
-  sample.lost = tcb.lostTotal - sample.lostBefore;
+  sample.lost = tcb.delivery.lost - sample.lostBefore;
   measurePipeAck(tcb, sample, now);
   tcb.congestion.onSample?.(tcb, sample, now);
 }
@@ -50,21 +51,23 @@ export function setRecoveryWindow(tcb: Tcb, cwnd: number): void {
 
 /** What began with a loss or a timeout is repaired. */
 export function recovered(tcb: Tcb, now: number): void {
-  if (tcb.lossUsed >= 0 && tcb.congestion.ownsWindow !== true) {
+  if (tcb.windowUse.lossUsed >= 0 && tcb.congestion.ownsWindow !== true) {
     // RFC 7661 §4.4.1: what was lost has shown that so much was too much.
-    const resent = tcb.bytesRetransmitted - tcb.lossResentFrom;
-    tcb.cwnd = Math.min(tcb.cwnd, Math.max((tcb.lossUsed - resent) >> 1, tcb.sndMss));
+    const resent = tcb.delivery.bytesRetransmitted - tcb.windowUse.lossResentFrom;
+    tcb.cwnd = Math.min(tcb.cwnd, Math.max((tcb.windowUse.lossUsed - resent) >> 1, tcb.sndMss));
     tcb.ssthresh = Math.max(tcb.cwnd, 2 * tcb.sndMss);
   }
-  tcb.lossUsed = -1;
+  tcb.windowUse.lossUsed = -1;
   tcb.congestion.onRecovered?.(tcb, now);
 }
 
 /** The loss or timeout was none; cwnd and ssthresh are what they were before it. */
 export function undone(tcb: Tcb, now: number): void {
-  tcb.lossUsed = -1;
-  tcb.inCwr = false;
-  tcb.cwrPending = false;
+  tcb.windowUse.lossUsed = -1;
+  if (tcb.ecnOk) {
+    tcb.ecn.inCwr = false;
+    tcb.ecn.cwrPending = false;
+  }
   tcb.congestion.onUndo?.(tcb, now);
 }
 
@@ -81,7 +84,10 @@ export function setPacingRate(tcb: Tcb): void {
  * `initial` bytes that any connection may begin with.
  */
 function mayBurst(tcb: Tcb, initial: number): boolean {
-  return tcb.pipeAck >= 0 && tcb.cwnd > 2 * Math.max(tcb.pipeAck, tcb.flight) + initial;
+  return (
+    tcb.windowUse.pipeAck >= 0 &&
+    tcb.cwnd > 2 * Math.max(tcb.windowUse.pipeAck, tcb.flight) + initial
+  );
 }
 
 /** Filled again for each loss. */
@@ -98,7 +104,7 @@ export function noteLost(tcb: Tcb, row: number, size: number): void {
   if (congestion.onLost === undefined) return;
   loss.size = size;
   loss.txInFlight = sent.txInFlight(row);
-  loss.lost = tcb.lostTotal - sent.lostTotal(row);
+  loss.lost = tcb.delivery.lost - sent.lostTotal(row);
   loss.isAppLimited = (sent.flags(row) & Sent.APP_LIMITED) !== 0;
   congestion.onLost(tcb, loss);
 }
@@ -110,7 +116,7 @@ export function noteLost(tcb: Tcb, row: number, size: number): void {
 export function reduceForLoss(tcb: Tcb, now: number): void {
   noteUnvalidatedLoss(tcb);
   const { congestion } = tcb;
-  if (!tcb.inCwr || congestion.ownsWindow === true) {
+  if (!tcb.ecn.inCwr || congestion.ownsWindow === true) {
     congestion.onLoss(tcb, usedWindow(tcb), now);
   }
   forgetPipeAck(tcb);
@@ -127,8 +133,8 @@ export function reduceForTimeout(tcb: Tcb, now: number): void {
 /** For {@link recovered}: what was used of a window that is not validated. */
 function noteUnvalidatedLoss(tcb: Tcb): void {
   if (isValidated(tcb)) return;
-  tcb.lossUsed = Math.max(tcb.flight, tcb.pipeAck);
-  tcb.lossResentFrom = tcb.bytesRetransmitted;
+  tcb.windowUse.lossUsed = Math.max(tcb.flight, tcb.windowUse.pipeAck);
+  tcb.windowUse.lossResentFrom = tcb.delivery.bytesRetransmitted;
 }
 
 /**
@@ -136,7 +142,7 @@ function noteUnvalidatedLoss(tcb: Tcb): void {
  * than FlightSize: one that lost its last segment has carried the others (RFC 9438 §4.6).
  */
 function usedWindow(tcb: Tcb): number {
-  return Math.min(Math.max(tcb.flight, tcb.pipeAck), Math.max(tcb.cwnd, tcb.sndMss));
+  return Math.min(Math.max(tcb.flight, tcb.windowUse.pipeAck), Math.max(tcb.cwnd, tcb.sndMss));
 }
 
 /**
@@ -156,8 +162,8 @@ function expireWindow(tcb: Tcb, now: number): void {
   if (tcb.congestion.ownsWindow === true) return;
   const { cwnd, ssthresh } = tcb;
   const initial = tcb.host.config.initialWindow * tcb.sndMss;
-  while (now - tcb.validatedAt >= NON_VALIDATED_PERIOD && tcb.cwnd > initial) {
-    tcb.validatedAt += NON_VALIDATED_PERIOD;
+  while (now - tcb.windowUse.validatedAt >= NON_VALIDATED_PERIOD && tcb.cwnd > initial) {
+    tcb.windowUse.validatedAt += NON_VALIDATED_PERIOD;
     tcb.ssthresh = Math.max(tcb.ssthresh, (3 * tcb.cwnd) >> 2);
     tcb.cwnd = Math.max(tcb.cwnd >> 1, initial);
   }
@@ -170,53 +176,53 @@ function expireWindow(tcb: Tcb, now: number): void {
  */
 export function noteWindowUse(tcb: Tcb, limited: boolean): void {
   const { flight } = tcb;
-  const roundOver = !lt(tcb.sndUna, tcb.usageEnd);
-  if (!roundOver && !limited && (tcb.cwndLimited || flight <= tcb.mostFlight)) return;
+  const roundOver = !lt(tcb.sndUna, tcb.windowUse.end);
+  if (!roundOver && !limited && (tcb.cwndLimited || flight <= tcb.windowUse.mostFlight)) return;
   tcb.cwndLimited = limited;
-  tcb.mostFlight = flight;
-  tcb.usageEnd = tcb.sndNxt;
+  tcb.windowUse.mostFlight = flight;
+  tcb.windowUse.end = tcb.sndNxt;
 }
 
 /** In slow start half of the window in use is enough, for it may double within the round trip. */
 function wasInUse(tcb: Tcb): boolean {
-  return tcb.cwndLimited || (tcb.cwnd < tcb.ssthresh && tcb.cwnd < 2 * tcb.mostFlight);
+  return tcb.cwndLimited || (tcb.cwnd < tcb.ssthresh && tcb.cwnd < 2 * tcb.windowUse.mostFlight);
 }
 
 /** §4.3: at least half of cwnd is in use or was of late, or nothing is measured yet. */
 function isValidated(tcb: Tcb): boolean {
-  return tcb.pipeAck < 0 || 2 * Math.max(tcb.pipeAck, tcb.flight) >= tcb.cwnd;
+  return tcb.windowUse.pipeAck < 0 || 2 * Math.max(tcb.windowUse.pipeAck, tcb.flight) >= tcb.cwnd;
 }
 
 /** §4.5.1: bytes that arrived within a round trip, the most of the sampling period. */
 function measurePipeAck(tcb: Tcb, sample: AckSample, now: number): void {
-  if (now - tcb.pipeAckSince >= Math.max(3 * tcb.srtt, SAMPLING_PERIOD) / 2) {
-    tcb.pipeAckSince = now;
-    tcb.pipeAckBefore = tcb.pipeAckNow;
-    tcb.pipeAckNow = 0;
+  if (now - tcb.windowUse.pipeAckSince >= Math.max(3 * tcb.srtt, SAMPLING_PERIOD) / 2) {
+    tcb.windowUse.pipeAckSince = now;
+    tcb.windowUse.pipeAckBefore = tcb.windowUse.pipeAckNow;
+    tcb.windowUse.pipeAckNow = 0;
   }
-  if (sample.delivered > tcb.pipeAckNow) tcb.pipeAckNow = sample.delivered;
-  tcb.pipeAck = Math.max(tcb.pipeAckNow, tcb.pipeAckBefore);
-  if (isValidated(tcb)) tcb.validatedAt = now;
+  if (sample.delivered > tcb.windowUse.pipeAckNow) tcb.windowUse.pipeAckNow = sample.delivered;
+  tcb.windowUse.pipeAck = Math.max(tcb.windowUse.pipeAckNow, tcb.windowUse.pipeAckBefore);
+  if (isValidated(tcb)) tcb.windowUse.validatedAt = now;
 }
 
 /** §4.2: after recovery it is measured anew. */
 function forgetPipeAck(tcb: Tcb): void {
-  tcb.pipeAck = -1;
-  tcb.pipeAckNow = 0;
-  tcb.pipeAckBefore = 0;
+  tcb.windowUse.pipeAck = -1;
+  tcb.windowUse.pipeAckNow = 0;
+  tcb.windowUse.pipeAckBefore = 0;
 }
 
 /** The window was lowered: the peer is told, and what is outstanding now lowers it no further. */
 export function startCwr(tcb: Tcb): void {
   if (!tcb.ecnOk) return;
-  tcb.cwrPending = true;
-  tcb.inCwr = true;
-  tcb.cwrEnd = tcb.sndNxt;
+  tcb.ecn.cwrPending = true;
+  tcb.ecn.inCwr = true;
+  tcb.ecn.cwrEnd = tcb.sndNxt;
 }
 
 /** SND.UNA has moved: marks of the next window count again. */
 function endCwr(tcb: Tcb): void {
-  if (tcb.inCwr && !lt(tcb.sndUna, tcb.cwrEnd)) tcb.inCwr = false;
+  if (tcb.ecn.inCwr && !lt(tcb.sndUna, tcb.ecn.cwrEnd)) tcb.ecn.inCwr = false;
 }
 
 /** Tells the trace that cwnd or ssthresh is not what it was, if so. */

@@ -103,7 +103,8 @@ export interface CongestionControl {
    * to one segment beyond what is not lost. */
   onTimeout(state: CongestionState, flight: number, now: number): void;
 
-  /** The connection is established, or has chosen this control just now; cwnd and srtt are known. */
+  /** The first text is about to be sent, or the connection has chosen this control since; cwnd and srtt
+   * are known. */
   init?(state: CongestionState, now: number): void;
   /** Every ACK of something new, in recovery too; before {@link onAck}. */
   onSample?(state: CongestionState, sample: AckSample, now: number): void;
@@ -135,7 +136,7 @@ export interface CongestionControl {
   readonly exactEcho?: boolean;
 }
 
-/** Makes a control for a new connection. */
+/** Makes a control for a connection that begins to send, and one that stands for it before. */
 export type CongestionControlFactory = () => CongestionControl;
 
 const factories = new Map<string, CongestionControlFactory>([
@@ -167,6 +168,22 @@ export function registerCongestionControl(name: string, factory: CongestionContr
     });
   }
   factories.set(name, factory);
+  blanks.delete(name);
+}
+
+const blanks = new Map<string, CongestionControl>();
+
+/**
+ * What stands for a control of this name at all connections that have sent no text yet: it says of
+ * which kind it is, and none of its hooks is ever called.
+ */
+export function blankCongestionControl(name: string): CongestionControl {
+  let blank = blanks.get(name);
+  if (blank === undefined) {
+    blank = createCongestionControl(name);
+    blanks.set(name, blank);
+  }
+  return blank;
 }
 
 /** Names that there are, the built-in ones first. */

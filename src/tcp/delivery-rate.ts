@@ -83,8 +83,8 @@ export function beginSample(tcb: Tcb, sample: RateSample): void {
 /** Something is about to be sent; called before it is noted (the draft's SendPacket). */
 export function startFlight(tcb: Tcb, now: number): void {
   if (tcb.sent.length > 0) return;
-  tcb.firstSentAt = now;
-  tcb.deliveredAt = now;
+  tcb.delivery.firstSentAt = now;
+  tcb.delivery.deliveredAt = now;
 }
 
 /** So many octets of a row, up to `end`, have arrived (UpdateRateSample). */
@@ -97,8 +97,8 @@ export function noteDelivered(
   now: number,
 ): void {
   const { sent } = tcb;
-  tcb.delivered += octets;
-  tcb.deliveredAt = now;
+  tcb.delivery.delivered += octets;
+  tcb.delivery.deliveredAt = now;
   sample.ackedSacked += octets;
   const sentAt = sent.sentAt(row);
   if (
@@ -116,26 +116,26 @@ export function noteDelivered(
   sample.lostBefore = sent.lostTotal(row);
   sample.sendElapsed = sentAt - sent.burstAt(row);
   sample.ackElapsed = now - sample.priorAt;
-  tcb.firstSentAt = sentAt;
+  tcb.delivery.firstSentAt = sentAt;
 }
 
 /** All that the ACK says is known (GenerateRateSample). */
 export function endSample(tcb: Tcb, sample: RateSample): void {
-  if (tcb.appLimited !== 0 && tcb.delivered > tcb.appLimited) tcb.appLimited = 0;
+  if (tcb.appLimited !== 0 && tcb.delivery.delivered > tcb.appLimited) tcb.appLimited = 0;
   if (!sample.hasData) return;
-  sample.lost = tcb.lostTotal - sample.lostBefore;
-  sample.delivered = tcb.delivered - sample.priorDelivered;
+  sample.lost = tcb.delivery.lost - sample.lostBefore;
+  sample.delivered = tcb.delivery.delivered - sample.priorDelivered;
   const interval = Math.max(sample.sendElapsed, sample.ackElapsed);
   // Less than the shortest round trip: what was retransmitted in vain, or ACKs that came together.
   if (interval <= 0 || interval < tcb.minRtt) return;
   sample.interval = interval;
   sample.deliveryRate = sample.delivered / interval;
-  if (!sample.isAppLimited || sample.deliveryRate * 1_000 >= tcb.deliveryRate) {
-    tcb.deliveryRate = sample.deliveryRate * 1_000;
+  if (!sample.isAppLimited || sample.deliveryRate * 1_000 >= tcb.delivery.rate) {
+    tcb.delivery.rate = sample.deliveryRate * 1_000;
   }
 }
 
 /** The application has nothing more to send although more may be sent (draft §3.4). */
 export function markAppLimited(tcb: Tcb): void {
-  tcb.appLimited = Math.max(tcb.delivered + tcb.inFlight, 1);
+  tcb.appLimited = Math.max(tcb.delivery.delivered + tcb.inFlight, 1);
 }

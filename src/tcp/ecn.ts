@@ -1,6 +1,7 @@
 import { ECN_CE, ECN_MASK, ECT_0 } from '../wire/ecn.js';
 import { ACK, CWR, ECE, type Segment, SYN } from '../wire/segment.js';
 import { startCwr, tellCongestion } from './congestion-window.js';
+import { ownEcn } from './first-text.js';
 import { Recovery, type Tcb } from './tcb.js';
 
 const MARK_ARRIVED = 'a congestion mark, echoed at once: RFC 3168 §6.1.3';
@@ -14,8 +15,8 @@ const MARK_ECHOED = 'the peer echoes a congestion mark: RFC 3168 §6.1.2';
 export function synFlags(tcb: Tcb, passive: boolean, again: boolean): number {
   if (passive) return tcb.ecnOk ? ECE : 0;
   const asks = !again && (tcb.host.config.ecn === 'on' || tcb.congestion.needsEcn === true);
-  if (asks) tcb.ecnAsked = true;
-  else tcb.ecnWithdrawn = true;
+  if (asks) ownEcn(tcb).asked = true;
+  else if (tcb.ecn.asked) tcb.ecn.withdrawn = true;
   return asks ? ECE | CWR : 0;
 }
 
@@ -23,11 +24,12 @@ export function synFlags(tcb: Tcb, passive: boolean, again: boolean): number {
 export function takeSynFlags(tcb: Tcb, syn: Segment): void {
   const bits = syn.flags & (ECE | CWR);
   if ((syn.flags & ACK) !== 0) {
-    tcb.ecnOk = tcb.ecnAsked && bits === ECE;
+    tcb.ecnOk = tcb.ecn.asked && bits === ECE;
     return;
   }
   const willing = tcb.host.config.ecn !== 'off' || tcb.congestion.needsEcn === true;
-  tcb.ecnOk = bits === (ECE | CWR) && willing && (tcb.passive || tcb.ecnAsked);
+  tcb.ecnOk = bits === (ECE | CWR) && willing && (tcb.passive || tcb.ecn.asked);
+  if (tcb.ecnOk) ownEcn(tcb);
 }
 
 /** The same SYN once more: a peer that has given up asking is not answered as if it had not. */
@@ -42,28 +44,28 @@ export function takeMarks(
   sendAck: (tcb: Tcb, now: number) => void,
   now: number,
 ): void {
-  if ((segment.tos & ECN_MASK) !== 0) tcb.ecnSeen = true;
+  if ((segment.tos & ECN_MASK) !== 0) tcb.ecn.seen = true;
   if (segment.length === 0 || (segment.flags & SYN) !== 0) return;
   const marked = (segment.tos & ECN_MASK) === ECN_CE;
   if (marked) tcb.host.counters.tcpInCeSegs++;
   if (tcb.congestion.exactEcho === true) {
-    if (marked === tcb.ecnEcho) return;
+    if (marked === tcb.ecn.echo) return;
     // Two ACKs, so that the one for what came before says what that was (RFC 8257 §3.2).
     if (tcb.ackPending > 0) sendAck(tcb, now);
-    tcb.ecnEcho = marked;
+    tcb.ecn.echo = marked;
     tcb.ackNow = MARK_CHANGED;
     return;
   }
   // CWR is looked at first: the mark is of a later congestion (RFC 3168 errata 3639).
-  if ((segment.flags & CWR) !== 0) tcb.ecnEcho = false;
-  if (!marked || tcb.ecnEcho) return;
-  tcb.ecnEcho = true;
+  if ((segment.flags & CWR) !== 0) tcb.ecn.echo = false;
+  if (!marked || tcb.ecn.echo) return;
+  tcb.ecn.echo = true;
   tcb.ackNow = MARK_ARRIVED;
 }
 
 /** ECE of every segment with an ACK, from a mark until the peer has lowered its window (§6.1.3). */
 export function echoFlags(tcb: Tcb, flags: number): number {
-  return tcb.ecnEcho && (flags & ACK) !== 0 && (flags & SYN) === 0 ? ECE : 0;
+  return tcb.ecn.echo && (flags & ACK) !== 0 && (flags & SYN) === 0 ? ECE : 0;
 }
 
 /**
@@ -72,10 +74,10 @@ export function echoFlags(tcb: Tcb, flags: number): number {
  * of a peer that has heard the first one are still echoed (§6.1.1).
  */
 export function markText(tcb: Tcb, segment: Segment): void {
-  if (tcb.ecnWithdrawn) return;
+  if (tcb.ecn.withdrawn) return;
   segment.tos |= ECT_0;
-  if (!tcb.cwrPending) return;
-  tcb.cwrPending = false;
+  if (!tcb.ecn.cwrPending) return;
+  tcb.ecn.cwrPending = false;
   segment.flags |= CWR;
 }
 
@@ -84,7 +86,7 @@ export function markText(tcb: Tcb, segment: Segment): void {
  * outstanding before it, for a single ACK may be for all of that.
  */
 export function onEcnEcho(tcb: Tcb, priorFlight: number, now: number): void {
-  if (tcb.inCwr || tcb.recovery !== Recovery.OPEN || priorFlight === 0) return;
+  if (tcb.ecn.inCwr || tcb.recovery !== Recovery.OPEN || priorFlight === 0) return;
   const { congestion, cwnd, ssthresh } = tcb;
   const flight = Math.min(priorFlight, cwnd);
   if (congestion.onEcnEcho !== undefined) congestion.onEcnEcho(tcb, flight, now);

@@ -6,7 +6,7 @@ import { Recovery, type Tcb } from './tcb.js';
 /**
  * The search for a larger path MTU (RFC 4821 §7, RFC 8899): one segment of the size in question goes
  * out between others, and what becomes of it tells. Sizes are those of {@link Tcb.pathMss}, the MTU less
- * the headers without options. `pathMss` is search_low, `mtuHigh` is search_high of RFC 4821 §7.3.
+ * the headers without options. `pathMss` is search_low, `mtu.high` is search_high of RFC 4821 §7.3.
  */
 
 /** Bytes that are not worth another probe; as on Linux. */
@@ -23,7 +23,7 @@ function mtuCeiling(tcb: Tcb): number {
 }
 
 function searchHigh(tcb: Tcb): number {
-  return Math.min(tcb.mtuHigh, mtuCeiling(tcb));
+  return Math.min(tcb.mtu.high, mtuCeiling(tcb));
 }
 
 /** From now on segments are of up to `mss` octets. */
@@ -41,7 +41,7 @@ export function setPathMss(tcb: Tcb, mss: number, why: string, now: number): voi
  * window has let so much go, for which new data waits.
  */
 export function mtuProbeDue(tcb: Tcb, now: number): number {
-  if (now < tcb.mtuSearchAt || tcb.mtuProbe !== 0 || !beginSearch(tcb, now)) return 0;
+  if (now < tcb.mtu.searchAt || tcb.mtu.probe !== 0 || !beginSearch(tcb, now)) return 0;
   if (tcb.recovery !== Recovery.OPEN || tcb.retransmits > 0) return 0;
   if (tcb.sent.sacked > 0 || tcb.sent.lost > 0) return 0;
   const size = probeSize(tcb) - optionBytes(tcb);
@@ -56,13 +56,13 @@ function beginSearch(tcb: Tcb, now: number): boolean {
   if (searchHigh(tcb) - tcb.pathMss >= SEARCH_END) return true;
   const ceiling = mtuCeiling(tcb);
   if (ceiling - tcb.pathMss < SEARCH_END) {
-    tcb.mtuSearchAt = Infinity;
+    tcb.mtu.searchAt = Infinity;
     return false;
   }
-  tcb.mtuHigh = ceiling;
-  tcb.mtuTryHigh = true;
+  tcb.mtu.high = ceiling;
+  tcb.mtu.tryHigh = true;
   if (tcb.host.config.mtuProbing) return true;
-  tcb.mtuSearchAt = Infinity;
+  tcb.mtu.searchAt = Infinity;
   setPathMss(tcb, ceiling, 'the path may carry more by now: RFC 1191 §6.3', now);
   return false;
 }
@@ -70,23 +70,23 @@ function beginSearch(tcb: Tcb, now: number): boolean {
 /** The largest first, since most often the path is as it was; then by halves (RFC 4821 §7.3). */
 function probeSize(tcb: Tcb): number {
   const high = searchHigh(tcb);
-  return tcb.mtuTryHigh ? high : (tcb.pathMss + high + 1) >> 1;
+  return tcb.mtu.tryHigh ? high : (tcb.pathMss + high + 1) >> 1;
 }
 
 export function noteMtuProbe(tcb: Tcb, start: Seq): void {
-  tcb.mtuProbe = probeSize(tcb);
-  tcb.mtuProbeSeq = start;
+  tcb.mtu.probe = probeSize(tcb);
+  tcb.mtu.probeSeq = start;
 }
 
 /** Octets have been acknowledged: if those of the probe are, the path carries its size. */
 export function checkMtuProbe(tcb: Tcb, now: number): void {
-  const size = tcb.mtuProbe;
-  if (size === 0 || diff(tcb.sndUna, tcb.mtuProbeSeq) < size - optionBytes(tcb)) return;
-  tcb.mtuProbe = 0;
-  tcb.mtuTryHigh = false;
+  const size = tcb.mtu.probe;
+  if (size === 0 || diff(tcb.sndUna, tcb.mtu.probeSeq) < size - optionBytes(tcb)) return;
+  tcb.mtu.probe = 0;
+  tcb.mtu.tryHigh = false;
   tcb.host.counters.tcpMtupSuccess++;
   setPathMss(tcb, size, 'a probe of that size has arrived: RFC 4821 §7.6.1', now);
-  tcb.ackedMss = Math.max(tcb.ackedMss, size);
+  tcb.mtu.ackedMss = Math.max(tcb.mtu.ackedMss, size);
   endSearch(tcb, now);
 }
 
@@ -95,14 +95,14 @@ export function checkMtuProbe(tcb: Tcb, now: number): void {
  * congestion (RFC 4821 §7.6.2). With others lost as well it tells nothing (§7.6.4).
  */
 export function mtuProbeLost(tcb: Tcb, octets: number, now: number): boolean {
-  const size = tcb.mtuProbe;
+  const size = tcb.mtu.probe;
   if (size === 0) return false;
   forgetMtuProbe(tcb, now);
-  if (tcb.sndUna !== tcb.mtuProbeSeq || octets > size - optionBytes(tcb)) return false;
+  if (tcb.sndUna !== tcb.mtu.probeSeq || octets > size - optionBytes(tcb)) return false;
   // Unless a router has already told a smaller one.
-  if (tcb.mtuHigh >= size) {
-    tcb.mtuTryHigh = false;
-    tcb.mtuHigh = size - 1;
+  if (tcb.mtu.high >= size) {
+    tcb.mtu.tryHigh = false;
+    tcb.mtu.high = size - 1;
   }
   tcb.host.counters.tcpMtupFail++;
   endSearch(tcb, now);
@@ -111,15 +111,15 @@ export function mtuProbeLost(tcb: Tcb, octets: number, now: number): boolean {
 
 /** The outstanding probe will tell nothing; the next one waits a little. */
 export function forgetMtuProbe(tcb: Tcb, now: number): void {
-  if (tcb.mtuProbe === 0) return;
-  tcb.mtuProbe = 0;
-  tcb.mtuSearchAt = now + Math.max(PAUSE_ROUND_TRIPS * tcb.srtt, PAUSE_MIN);
+  if (tcb.mtu.probe === 0) return;
+  tcb.mtu.probe = 0;
+  tcb.mtu.searchAt = now + Math.max(PAUSE_ROUND_TRIPS * tcb.srtt, PAUSE_MIN);
 }
 
 function endSearch(tcb: Tcb, now: number): void {
   if (searchHigh(tcb) - tcb.pathMss >= SEARCH_END) return;
   const found = tcb.pathMss < mtuCeiling(tcb);
-  tcb.mtuSearchAt = found ? now + tcb.host.config.mtuProbeInterval : Infinity;
+  tcb.mtu.searchAt = found ? now + tcb.host.config.mtuProbeInterval : Infinity;
   tcb.host.pathMtuFound(tcb);
 }
 

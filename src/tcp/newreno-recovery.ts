@@ -61,7 +61,7 @@ function onDuplicateAck(tcb: Tcb, now: number): void {
     tcb.dupAcks === DUP_THRESHOLD &&
     mayEnterFastRecovery(tcb)
   ) {
-    const probe = tcb.mtuProbe;
+    const probe = tcb.mtu.probe;
     if (probe !== 0 && mtuProbeLost(tcb, 0, now)) {
       markFirstLost(tcb, MTU_PROBE, probe);
       return;

@@ -19,6 +19,7 @@ import { tuneReceiveBuffer } from './autotune.js';
 import { noteWindowUse, restartWindow } from './congestion-window.js';
 import { markAppLimited, startFlight } from './delivery-rate.js';
 import { echoFlags, markText, synFlags } from './ecn.js';
+import { prepareToSend } from './first-text.js';
 import { mtuProbeDue, noteMtuProbe } from './mtu-probe.js';
 import { notePaced, pacingBurst, pacingHolds } from './pacing.js';
 import {
@@ -68,7 +69,7 @@ export function output(tcb: Tcb, now: number): void {
       if (tcb.ackNow !== null && (!tcb.reassembly.isEmpty || tcb.owesDsack)) sendAck(tcb, now);
       if (tcb.frto !== Frto.SECOND_ACK) sendRetransmissions(tcb, now);
       sendNew(tcb, now);
-      tuneReceiveBuffer(tcb, now);
+      if (tcb.hasReceived) tuneReceiveBuffer(tcb, now);
       if (ackDue(tcb) || windowUpdateDue(tcb)) sendAck(tcb, now);
       else if (tcb.lastAckSent !== tcb.rcvNxt && tcb.delayedAckAt === Infinity) {
         armDelayedAck(tcb, now);
@@ -185,7 +186,10 @@ function sendLastResort(tcb: Tcb, now: number): void {
 /** Sends what was never sent, within both windows, in segments as large as can be. */
 function sendNew(tcb: Tcb, now: number): void {
   if (tcb.sent.lost > 0 && tcb.frto !== Frto.SECOND_ACK) return;
-  if (tcb.flight === 0 && unsent(tcb) > 0) restartWindow(tcb, now);
+  if (unsent(tcb) > 0) {
+    if (!tcb.hasSent) prepareToSend(tcb, now);
+    if (tcb.flight === 0) restartWindow(tcb, now);
+  }
   const before = tcb.sndNxt;
   let limited = false;
   while (tcb.host.canTransmit(tcb)) {
@@ -203,10 +207,10 @@ function sendNew(tcb: Tcb, now: number): void {
       break;
     }
     if (pacingHolds(tcb, now)) break;
-    if (now >= tcb.mtuSearchAt && sendMtuProbe(tcb, now)) break;
+    if (now >= tcb.mtu.searchAt && sendMtuProbe(tcb, now)) break;
     if (sendData(tcb, tcb.sndNxt, wholeSegments(tcb, pending, room), now) === 0) break;
   }
-  noteWindowUse(tcb, limited);
+  if (tcb.hasSent) noteWindowUse(tcb, limited);
   // A link that takes nothing any more is found out like a peer that does not.
   if (tcb.flight === 0 && tcb.retransmitAt === Infinity && unsent(tcb) > 0) armBlocked(tcb, now);
   // RFC 8985 §7.2: the probe waits for the end of the flight.
@@ -265,7 +269,7 @@ export function sendData(
   const end = add(start, octets);
   const again = lt(start, tcb.sndNxt);
   if (again) {
-    tcb.bytesRetransmitted += length;
+    tcb.delivery.bytesRetransmitted += length;
   } else {
     if (tcb.flight === 0) tcb.waitingSince = now;
     if (length % segmentSize !== 0) tcb.shortEnd = end;
@@ -289,7 +293,7 @@ function startTimer(tcb: Tcb, now: number): void {
 /** Writes down that octets go out, for the first time or again, and moves SND.NXT. */
 function noteSent(tcb: Tcb, start: Seq, end: Seq, now: number): void {
   const { sent, sndNxt } = tcb;
-  tcb.prrOut += diff(end, start);
+  if (tcb.recovery === Recovery.FAST) tcb.episode.prrOut += diff(end, start);
   if (lt(start, sndNxt)) noteSentAgain(tcb, start, min(end, sndNxt), now);
   if (leq(end, sndNxt)) return;
   startFlight(tcb, now);
@@ -305,7 +309,7 @@ function noteSentAgain(tcb: Tcb, start: Seq, end: Seq, now: number): void {
     // Without room for another row, the rest of this one counts as sent again with it.
     if (lt(end, sent.end(row))) sent.split(row, end);
     sent.resend(row, tcb, tcb.inFlight + sent.size(row), now);
-    if (tcb.undoable) noteRetransmission(tcb, sent.size(row), now);
+    if (tcb.episode.undoable) noteRetransmission(tcb, sent.size(row), now);
   }
   tcb.highRxt = max(tcb.highRxt, end);
   // RFC 6298 §5.1: whenever the oldest segment goes out, the timer runs for it.

@@ -18,8 +18,8 @@ const AVOIDANCE_RATIO = 1.2;
  * no longer does.
  */
 export function pacingHolds(tcb: Tcb, now: number): boolean {
-  if (tcb.pacingRate === 0 || tcb.pacedUntil <= now + HORIZON) return false;
-  armPacing(tcb, tcb.pacedUntil, now);
+  if (tcb.pacingRate === 0 || tcb.pacing.until <= now + HORIZON) return false;
+  armPacing(tcb, tcb.pacing.until, now);
   return true;
 }
 
@@ -35,7 +35,7 @@ export function notePaced(tcb: Tcb, bytes: number, now: number): void {
   if (tcb.pacingRate === 0 || tcb.bytesSent < UNPACED * tcb.sndMss) return;
   // A flight begins with no credit; within one a late timer or ACK is made up for.
   const earliest = tcb.flight <= bytes ? now : now - MOST_LATE;
-  tcb.pacedUntil = Math.max(tcb.pacedUntil, earliest) + bytes / tcb.pacingRate;
+  tcb.pacing.until = Math.max(tcb.pacing.until, earliest) + bytes / tcb.pacingRate;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { diff, gt, type Seq } from '../base/seq.js';
 import type { Segment } from '../wire/segment.js';
+import { ownPathMtu } from './first-text.js';
 import { forgetMtuProbe, optionBytes, setPathMss } from './mtu-probe.js';
 import { retransmitAll } from './recovery.js';
 import { PATH_MTU } from './retransmit-cause.js';
@@ -26,9 +27,10 @@ const MAX_RESENDS = 4;
 export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number, now: number): boolean {
   if (!isOutstanding(tcb, quoted.seq)) return false;
   if (mss >= tcb.pathMss) return probeRefused(tcb, quoted.seq, mss);
-  if (mss < tcb.ackedMss) {
-    tcb.deferredMss = mss;
-    tcb.deferredSeq = quoted.seq;
+  if (mss < tcb.mtu.ackedMss) {
+    const mtu = ownPathMtu(tcb);
+    mtu.deferredMss = mss;
+    mtu.deferredSeq = quoted.seq;
     return true;
   }
   shrink(tcb, mss, now);
@@ -37,22 +39,22 @@ export function pathMtuShrank(tcb: Tcb, quoted: Segment, mss: number, now: numbe
 
 /** A probe was too large, and the router says how much (RFC 4821 §7.4); its octets go out again. */
 function probeRefused(tcb: Tcb, sequence: Seq, mss: number): boolean {
-  if (tcb.mtuProbe === 0 || sequence !== tcb.mtuProbeSeq || mss >= tcb.mtuProbe) return false;
-  tcb.mtuHigh = mss;
-  tcb.mtuTryHigh = true;
+  if (tcb.mtu.probe === 0 || sequence !== tcb.mtu.probeSeq || mss >= tcb.mtu.probe) return false;
+  tcb.mtu.high = mss;
+  tcb.mtu.tryHigh = true;
   return true;
 }
 
 /** SND.UNA has moved: what an ICMP message said of octets that have arrived was not true. */
 export function dropDeferred(tcb: Tcb): void {
-  if (tcb.deferredMss > 0 && gt(tcb.sndUna, tcb.deferredSeq)) tcb.deferredMss = 0;
+  if (tcb.mtu.deferredMss > 0 && gt(tcb.sndUna, tcb.mtu.deferredSeq)) tcb.mtu.deferredMss = 0;
 }
 
 /** A timer has fired for what is outstanding: true when an MTU that ICMP has told is the reason. */
 export function applyDeferred(tcb: Tcb, now: number): boolean {
-  const mss = tcb.deferredMss;
+  const mss = tcb.mtu.deferredMss;
   if (mss === 0) return false;
-  tcb.deferredMss = 0;
+  tcb.mtu.deferredMss = 0;
   if (mss >= tcb.pathMss) return false;
   shrink(tcb, mss, now);
   return true;
@@ -63,11 +65,12 @@ function shrink(tcb: Tcb, mss: number, now: number): void {
   // Below that, routers may cut up what we send, as Linux lets them.
   if (mss < minPathMtu - HEADER_BYTES) tcb.mayFragment = true;
   const least = Math.min(tcb.pathMss, Math.max(mss, minPathMtu - HEADER_BYTES));
+  const mtu = ownPathMtu(tcb);
   forgetMtuProbe(tcb, now);
   setPathMss(tcb, least, 'a router told the MTU of its next hop: RFC 1191 §6', now);
-  tcb.mtuHigh = least;
-  tcb.ackedMss = Math.min(tcb.ackedMss, least);
-  tcb.mtuSearchAt = now + mtuProbeInterval;
+  mtu.high = least;
+  mtu.ackedMss = Math.min(mtu.ackedMss, least);
+  mtu.searchAt = now + mtuProbeInterval;
   tcb.host.pathMtuFound(tcb);
   if (tcb.recovery === Recovery.OPEN && mayResend(tcb)) {
     retransmitAll(tcb, PATH_MTU);
@@ -97,10 +100,11 @@ export function suspectBlackHole(tcb: Tcb, now: number): void {
   // Small segments in a row are sent again as one.
   const size = Math.min(tcb.flight, tcb.sndMss) + optionBytes(tcb);
   if (mss === 0 || size <= mss) return;
+  const mtu = ownPathMtu(tcb);
   setPathMss(tcb, mss, 'full segments vanish, perhaps for their size: RFC 4821 §7.7', now);
-  tcb.ackedMss = Math.min(tcb.ackedMss, mss);
-  tcb.mtuTryHigh = true;
-  tcb.mtuSearchAt = now;
+  mtu.ackedMss = Math.min(mtu.ackedMss, mss);
+  mtu.tryHigh = true;
+  mtu.searchAt = now;
 }
 
 /** Below `mss`; 0: there is none. */

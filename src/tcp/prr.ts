@@ -6,9 +6,10 @@ import type { Tcb } from './tcb.js';
  * over one round trip, by the octets that each ACK says have arrived.
  */
 export function beginReduction(tcb: Tcb, flight: number): void {
-  tcb.prrDelivered = 0;
-  tcb.prrOut = 0;
-  tcb.prrFlight = Math.max(flight, tcb.sndMss);
+  const { episode } = tcb;
+  episode.prrDelivered = 0;
+  episode.prrOut = 0;
+  episode.prrFlight = Math.max(flight, tcb.sndMss);
 }
 
 /**
@@ -17,16 +18,16 @@ export function beginReduction(tcb: Tcb, flight: number): void {
  * conservation (PRR-CRB); so RFC 6937 §3 leaves it to the sender, and so Linux decides.
  */
 export function reduceProportionally(tcb: Tcb, delivered: number, healthy: boolean): void {
-  const { ssthresh, sndMss, inFlight } = tcb;
-  tcb.prrDelivered += delivered;
+  const { episode, ssthresh, sndMss, inFlight } = tcb;
+  episode.prrDelivered += delivered;
   let sndcnt: number;
   if (inFlight > ssthresh) {
-    sndcnt = Math.ceil((tcb.prrDelivered * ssthresh) / tcb.prrFlight) - tcb.prrOut;
+    sndcnt = Math.ceil((episode.prrDelivered * ssthresh) / episode.prrFlight) - episode.prrOut;
   } else {
-    const conserved = Math.max(tcb.prrDelivered - tcb.prrOut, delivered);
+    const conserved = Math.max(episode.prrDelivered - episode.prrOut, delivered);
     sndcnt = Math.min(ssthresh - inFlight, healthy ? conserved + sndMss : conserved);
   }
   // The first retransmission goes out at once (RFC 5681 §3.2).
-  if (tcb.prrOut === 0) sndcnt = Math.max(sndcnt, sndMss);
+  if (episode.prrOut === 0) sndcnt = Math.max(sndcnt, sndMss);
   setRecoveryWindow(tcb, Math.max(inFlight + Math.max(sndcnt, 0), sndMss));
 }

@@ -8,7 +8,7 @@ import { timestamp } from './timestamp.js';
 
 /**
  * RACK: loss told by time (RFC 8985 §6). What was sent a reordering window before something that has
- * arrived is lost. Variables have the names of §5.3: `rackSentAt` is RACK.xmit_ts, `rackEnd` is
+ * arrived is lost. Variables have the names of §5.3: `rack.sentAt` is RACK.xmit_ts, `rack.end` is
  * RACK.end_seq, and so on.
  */
 
@@ -43,18 +43,18 @@ export function noteArrival(
   }
   if (sentAt >= sample.rackSentAt) {
     sample.rackSentAt = sentAt;
-    tcb.rackRtt = rtt;
+    tcb.rack.rtt = rtt;
   }
-  if (sentAfter(sentAt, end, tcb.rackSentAt, tcb.rackEnd)) {
-    tcb.rackSentAt = sentAt;
-    tcb.rackEnd = end;
+  if (sentAfter(sentAt, end, tcb.rack.sentAt, tcb.rack.end)) {
+    tcb.rack.sentAt = sentAt;
+    tcb.rack.end = end;
   }
 }
 
 /** An original has arrived; if later ones came before, the network reorders (§6.2 step 3). */
 function noteReordering(tcb: Tcb, end: Seq): void {
   if (!lt(end, tcb.fack)) return;
-  tcb.reorderings++;
+  tcb.rack.reorderings++;
   tcb.host.counters.tcpSackReorders++;
 }
 
@@ -71,29 +71,29 @@ function sentAfter(at1: number, end1: Seq, at2: number, end2: Seq): boolean {
 
 /** §6.2 step 4, adaptation: each round trip with a D-SACK makes the window larger. */
 export function adaptReorderWindow(tcb: Tcb, sample: RateSample): void {
-  if (tcb.inDsackRound && geq(tcb.sndUna, tcb.dsackRound)) tcb.inDsackRound = false;
-  if (!sample.dsack || tcb.inDsackRound) return;
-  tcb.inDsackRound = true;
-  tcb.dsackRound = tcb.sndNxt;
-  tcb.reoWndMult++;
-  tcb.reoWndPersist = REO_WND_PERSIST;
+  if (tcb.rack.inDsackRound && geq(tcb.sndUna, tcb.rack.dsackRound)) tcb.rack.inDsackRound = false;
+  if (!sample.dsack || tcb.rack.inDsackRound) return;
+  tcb.rack.inDsackRound = true;
+  tcb.rack.dsackRound = tcb.sndNxt;
+  tcb.rack.reoWndMult++;
+  tcb.rack.reoWndPersist = REO_WND_PERSIST;
 }
 
 /** §6.2 step 4: a recovery has ended. */
 export function noteRecoveryEnd(tcb: Tcb): void {
-  if (--tcb.reoWndPersist <= 0) {
-    tcb.reoWndPersist = 0;
-    tcb.reoWndMult = 1;
+  if (--tcb.rack.reoWndPersist <= 0) {
+    tcb.rack.reoWndPersist = 0;
+    tcb.rack.reoWndMult = 1;
   }
 }
 
 /** RACK.reo_wnd in ms. */
 function reorderWindow(tcb: Tcb): number {
-  if (tcb.reorderings === 0) {
+  if (tcb.rack.reorderings === 0) {
     if (tcb.recovery !== Recovery.OPEN) return 0;
     if (tcb.dupAcks >= DUP_THRESHOLD || tcb.sent.sacked >= DUP_THRESHOLD * tcb.sndMss) return 0;
   }
-  return Math.min((tcb.reoWndMult * tcb.minRtt) / 4, tcb.srtt);
+  return Math.min((tcb.rack.reoWndMult * tcb.minRtt) / 4, tcb.srtt);
 }
 
 /**
@@ -101,14 +101,14 @@ function reorderWindow(tcb: Tcb): number {
  * be, or 0. Looks at no row beyond those sent before the latest arrival.
  */
 export function detectLossByTime(tcb: Tcb, sample: RateSample, now: number): number {
-  const { sent, rackSentAt, rackEnd, highRxt } = tcb;
-  const allowed = tcb.rackRtt + reorderWindow(tcb) - now;
+  const { sent, rack, highRxt } = tcb;
+  const allowed = rack.rtt + reorderWindow(tcb) - now;
   let wait = 0;
   for (let row = 0; row < sent.length; row++) {
     const flags = sent.flags(row);
     if ((flags & (Sent.SACKED | Sent.LOST)) !== 0) continue;
     const sentAt = sent.sentAt(row);
-    if (!sentAfter(rackSentAt, rackEnd, sentAt, sent.end(row))) {
+    if (!sentAfter(rack.sentAt, rack.end, sentAt, sent.end(row))) {
       // All that follows was sent later still, unless it was sent again.
       if (geq(sent.start(row), highRxt)) break;
       continue;
@@ -128,7 +128,7 @@ export function detectLossByTime(tcb: Tcb, sample: RateSample, now: number): num
 export function markLostByTimeout(tcb: Tcb, sample: RateSample, now: number): void {
   const { sent } = tcb;
   // Before the first arrival there is only the round trip of the handshake.
-  const rtt = tcb.rackRtt > 0 ? tcb.rackRtt : tcb.srtt;
+  const rtt = tcb.rack.rtt > 0 ? tcb.rack.rtt : tcb.srtt;
   const allowed = rtt + reorderWindow(tcb) - now;
   for (let row = 0; row < sent.length; row++) {
     if (row === 0 || sent.sentAt(row) + allowed < TIMER_STEP) markLost(tcb, row, sample);
@@ -141,7 +141,7 @@ export function markLost(tcb: Tcb, row: number, sample: RateSample): void {
   const flags = sent.flags(row);
   if ((flags & (Sent.SACKED | Sent.LOST)) !== 0) return;
   const octets = sent.size(row);
-  tcb.lostTotal += octets;
+  tcb.delivery.lost += octets;
   sample.newlyLost += octets;
   sent.markLost(row);
   noteLost(tcb, row, octets);

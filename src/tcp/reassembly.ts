@@ -5,6 +5,10 @@ import { KEEP_IN_PLACE, liesElsewhere } from './receive-queue.js';
 /** What a block costs at least against the receive buffer, so that many tiny ones cannot pile up. */
 const BLOCK_COST = 256;
 
+/** Of those that have nothing out of order any more. */
+const NONE_SEQ: Seq[] = [];
+const NONE_CHUNKS: Uint8Array[] = [];
+
 /**
  * Segments out of order (RFC 9293 §3.10.7.4, SHLD-31): disjoint blocks in ascending order. Where
  * content overlaps, what came first stays. Also knows the SACK blocks to report (RFC 2018 §4).
@@ -239,6 +243,5 @@ function hasBlock(segment: Segment, first: number, count: number, left: Seq): bo
   return false;
 }
 
-/** Shared by all connections that have nothing out of order: most, most of the time. */
-const NONE_SEQ: Seq[] = [];
-const NONE_CHUNKS: Uint8Array[] = [];
+/** Shared by all connections of which nothing ever was out of order: most; nobody writes to it. */
+export const NOTHING_OUT_OF_ORDER = new Reassembly();

@@ -116,6 +116,9 @@ export class ReceiveQueue {
   }
 }
 
+/** Shared by all connections that have received no text; nothing is ever pushed to it. */
+export const NOTHING_RECEIVED = new ReceiveQueue();
+
 /** It is a view of an arena, for so small a part of which others' bytes should not be held. */
 export function liesElsewhere(chunk: Uint8Array): boolean {
   return chunk.length >= KEEP_IN_PLACE && chunk.buffer.byteLength >= 2 * chunk.length;

@@ -1,5 +1,6 @@
 import { add, diff, geq, gt, leq, lt, max, min, type Seq } from '../base/seq.js';
 import { FIN, MAX_SACK_BLOCKS, OPT_SACK, PSH, type Segment, SYN } from '../wire/segment.js';
+import { ownReassembly, prepareToReceive } from './first-text.js';
 import { TIMESTAMPS_BYTES } from './negotiation.js';
 import { Event, LEAST_BUFFER, type Tcb } from './tcb.js';
 import { stopDelayedAck } from './timers.js';
@@ -112,6 +113,7 @@ function takeReassembled(tcb: Tcb, fin?: Seq): void {
 /** Text that came with the SYN is the user's once ESTABLISHED is reached (RFC 9293 §3.10.7.2 and §3.10.7.3). */
 export function receiveEarlyText(tcb: Tcb): void {
   if (tcb.reassembly.isEmpty) return;
+  prepareToReceive(tcb);
   takeReassembled(tcb);
   tcb.ackNow = 'text that came with the SYN: RFC 9293 §3.10.7.2';
   tcb.events |= Event.READABLE;
@@ -129,7 +131,8 @@ function receiveOutOfOrder(
   // Its window is about to be small, and every segment of it counts.
   tcb.quickAcks = Math.max(tcb.quickAcks, tcb.host.config.quickAcks);
   if (!tcb.sackOk) tcb.duplicateAcks++;
-  const { reassembly, host } = tcb;
+  const { host } = tcb;
+  const reassembly = ownReassembly(tcb);
   const full = reassembly.cost + tcb.receiveQueue.length > 2 * tcb.rcvBufferLimit;
   if (full || host.memoryExceeded) {
     host.counters.tcpOfoDrop++;
@@ -206,8 +209,9 @@ export function receiveFin(tcb: Tcb, segment: Segment): boolean {
     const end = add(segment.seq, segment.segLen);
     // A FIN beyond the window is trimmed off like text beyond it, unless it is all that is left.
     if (leq(end, tcb.rcvAdv) || end === add(tcb.rcvNxt, 1)) {
-      tcb.reassembly.finSeq = end;
-      tcb.reassembly.hasFin = true;
+      const reassembly = ownReassembly(tcb);
+      reassembly.finSeq = end;
+      reassembly.hasFin = true;
     }
   }
   if (!tcb.reassembly.hasFin || tcb.finReceived) return false;

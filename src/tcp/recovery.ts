@@ -11,6 +11,7 @@ import {
   tellCongestion,
 } from './congestion-window.js';
 import type { RateSample } from './delivery-rate.js';
+import { prepareToSend } from './first-text.js';
 import { forgetMtuProbe, mtuProbeLost } from './mtu-probe.js';
 import { onNewRenoAck } from './newreno-recovery.js';
 import { beginReduction, reduceProportionally } from './prr.js';
@@ -89,7 +90,7 @@ function follow(tcb: Tcb): void {
   tcb.fack = max(tcb.fack, sndUna);
   tcb.highRxt = max(tcb.highRxt, sndUna);
   if (tcb.recovery === Recovery.OPEN && gt(sndUna, tcb.recover)) tcb.recover = add(sndUna, -1);
-  if (tcb.undoable && diff(sndUna, tcb.undoTo) > FORGET) endEpisode(tcb);
+  if (tcb.episode.undoable && diff(sndUna, tcb.episode.to) > FORGET) endEpisode(tcb);
 }
 
 /** Whether the episode turns out to have been spurious, and is undone. */
@@ -104,8 +105,8 @@ function takeBack(
   const { counters } = tcb.host;
   if (tcb.frto !== Frto.OFF && provedByNewData(tcb, sample, acked, duplicate)) {
     counters.tcpSpuriousRtos++;
-  } else if (tcb.eifelWaits && acked > 0 && provedByTimestamp(tcb, segment, sample)) {
-    if (tcb.undoTimeout) counters.tcpSpuriousRtos++;
+  } else if (tcb.episode.eifelWaits && acked > 0 && provedByTimestamp(tcb, segment, sample)) {
+    if (tcb.episode.timeout) counters.tcpSpuriousRtos++;
     counters.tcpFullUndo++;
   } else if (sample.dsack && provedByDuplicates(tcb, sample)) {
     counters.tcpDsackUndo++;
@@ -138,7 +139,7 @@ function onSackAck(
   if (tcb.recovery === Recovery.OPEN && lost > 0) onLoss(tcb, lost, now);
   if (tcb.recovery === Recovery.FAST) {
     const delivered = sample.ackedSacked;
-    if (delivered > 0 || tcb.prrOut === 0) {
+    if (delivered > 0 || tcb.episode.prrOut === 0) {
       reduceProportionally(tcb, delivered, acked > 0 && sample.newlyLost === 0);
     }
   } else if (movesOn(tcb, sample, acked) && tcb.frto !== Frto.SECOND_ACK) {
@@ -153,7 +154,8 @@ function onSackAck(
  */
 function movesOn(tcb: Tcb, sample: RateSample, acked: number): boolean {
   return (
-    acked > 0 || (sample.newlySacked > 0 && tcb.reorderings > 0 && tcb.recovery === Recovery.OPEN)
+    acked > 0 ||
+    (sample.newlySacked > 0 && tcb.rack.reorderings > 0 && tcb.recovery === Recovery.OPEN)
   );
 }
 
@@ -171,7 +173,7 @@ function detectLoss(tcb: Tcb, sample: RateSample, now: number): number {
 
 /** `octets` are lost: a sign of congestion, unless they were too large for the path. */
 function onLoss(tcb: Tcb, octets: number, now: number): void {
-  if (tcb.mtuProbe !== 0 && mtuProbeLost(tcb, octets, now)) tcb.lossCause = MTU_PROBE;
+  if (tcb.mtu.probe !== 0 && mtuProbeLost(tcb, octets, now)) tcb.lossCause = MTU_PROBE;
   else enterFastRecovery(tcb, now);
 }
 
@@ -185,7 +187,7 @@ function enterFastRecovery(tcb: Tcb, now: number): void {
   reduceForLoss(tcb, now);
   tcb.recover = tcb.sndNxt;
   tcb.recovery = Recovery.FAST;
-  tcb.probeOut = false;
+  tcb.rack.probeOut = false;
   tcb.lossCause = tcb.lossDetection === LossDetection.RACK ? RACK : SACK_LOSS;
   beginReduction(tcb, flight);
 }
@@ -227,8 +229,9 @@ export function onReorderTimeout(tcb: Tcb, sample: RateSample, now: number): voi
 
 /** RFC 6298 §5.4 to 5.6 and RFC 5681 §3.1: what is outstanding is taken for lost. */
 export function onRetransmitTimeout(tcb: Tcb, sample: RateSample, now: number): void {
-  const { cwnd, ssthresh, sent } = tcb;
+  const { cwnd, ssthresh } = tcb;
   const again = tcb.recovery === Recovery.LOSS;
+  if (!tcb.hasSent) prepareToSend(tcb, now);
   forgetMtuProbe(tcb, now);
   if (tcb.retransmits === 1) {
     if (tcb.recovery === Recovery.OPEN) beginEpisode(tcb, true);
@@ -239,8 +242,9 @@ export function onRetransmitTimeout(tcb: Tcb, sample: RateSample, now: number): 
   tcb.recovery = Recovery.LOSS;
   tcb.recover = tcb.sndNxt;
   tcb.dupAcks = 0;
-  tcb.probeOut = false;
+  tcb.rack.probeOut = false;
   tcb.lossCause = RTO;
+  const { sent } = tcb;
   if (sent.length > 0 && (sent.flags(0) & Sent.SACKED) !== 0) forgetSack(tcb);
   if (tcb.lossDetection === LossDetection.RACK && tcb.lossCause === RTO) {
     markLostByTimeout(tcb, sample, now);

@@ -19,16 +19,16 @@ export function rttSample(tcb: Tcb, sample: number, now: number): void {
   if (tcb.srtt === 0) {
     tcb.srtt = Math.max(sample, NO_TIME);
     tcb.rttvar = sample / 2;
-  } else if (tcb.lateSrtt > 0) {
+  } else if (tcb.episode.lateSrtt > 0) {
     // RFC 4015 §3.1 (11): after a spurious timeout the timer becomes more conservative.
-    tcb.srtt = Math.max(tcb.lateSrtt, sample);
-    tcb.rttvar = Math.max(tcb.lateRttvar, sample / 2);
-    tcb.lateSrtt = 0;
+    tcb.srtt = Math.max(tcb.episode.lateSrtt, sample);
+    tcb.rttvar = Math.max(tcb.episode.lateRttvar, sample / 2);
+    tcb.episode.lateSrtt = 0;
   } else {
     tcb.rttvar = (1 - BETA) * tcb.rttvar + BETA * Math.abs(tcb.srtt - sample);
     tcb.srtt = Math.max((1 - ALPHA) * tcb.srtt + ALPHA * sample, NO_TIME);
   }
-  tcb.rttTakenAt = now;
+  if (tcb.hasSent) tcb.roundTrips.takenAt = now;
   setRto(tcb);
   const { trace } = tcb.host;
   if (trace !== null) trace.rttSample(tcb, sample, now);
@@ -62,17 +62,20 @@ const MIN_RTT_WINDOW = 300_000;
  * the minimum of the half before this one holds until this one ends.
  */
 export function noteMinRtt(tcb: Tcb, sample: number, now: number): void {
-  tcb.rttSinceProbe = true;
+  if (!tcb.rack.rttSinceProbe) tcb.rack.rttSinceProbe = true;
   const rtt = Math.max(sample, NO_TIME);
+  const { roundTrips } = tcb;
   if (tcb.minRtt === 0 || rtt <= tcb.minRtt) {
     tcb.minRtt = rtt;
-    tcb.minRttNext = rtt;
-    tcb.minRttSince = now;
+    // That of the handshake.
+    if (!tcb.hasSent) return;
+    roundTrips.minNext = rtt;
+    roundTrips.minSince = now;
     return;
   }
-  if (rtt < tcb.minRttNext) tcb.minRttNext = rtt;
-  if (now - tcb.minRttSince < MIN_RTT_WINDOW / 2) return;
-  tcb.minRtt = tcb.minRttNext;
-  tcb.minRttNext = rtt;
-  tcb.minRttSince = now;
+  if (rtt < roundTrips.minNext) roundTrips.minNext = rtt;
+  if (now - roundTrips.minSince < MIN_RTT_WINDOW / 2) return;
+  tcb.minRtt = roundTrips.minNext;
+  roundTrips.minNext = rtt;
+  roundTrips.minSince = now;
 }

@@ -68,9 +68,9 @@ function takeDuplicateSack(tcb: Tcb, sample: RateSample, left: Seq, right: Seq):
     return;
   }
   counters.tcpDsackRecv++;
-  tcb.dsacks++;
+  tcb.rack.dsacks++;
   // More duplicates than we ever made: the network makes them, and they say nothing of our losses.
-  if (tcb.dsacks > tcb.retransmitted) return;
+  if (tcb.rack.dsacks > tcb.retransmitted) return;
   sample.dsack = true;
   sample.dsackLeft = left;
   sample.dsackRight = right;

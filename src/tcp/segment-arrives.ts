@@ -15,9 +15,9 @@ import { mayAnswer } from './ack-throttle.js';
 import { takeAcknowledgment } from './acknowledgment.js';
 import { timeRoundTrip } from './autotune.js';
 import { close } from './calls.js';
-import { startCongestionControl } from './congestion-window.js';
 import { onEcnEcho, takeMarks, takeSynAgain } from './ecn.js';
 import { enterClosed, enterTimeWait } from './end.js';
+import { ownReassembly, prepareToReceive, prepareToSend } from './first-text.js';
 import { takeSynOptions } from './negotiation.js';
 import { sendAck, sendReset, sendResetFor } from './output.js';
 import {
@@ -100,13 +100,14 @@ function arrivesInListen(tcb: Tcb, segment: Segment, now: number): Drop {
 function takeEarlyText(tcb: Tcb, segment: Segment, now: number): void {
   if (segment.length > 0) {
     const room = Math.min(segment.length, diff(tcb.rcvAdv, tcb.rcvNxt));
-    if (tcb.reassembly.insert(tcb.rcvNxt, segment.bytes, segment.offset, room)) {
+    if (ownReassembly(tcb).insert(tcb.rcvNxt, segment.bytes, segment.offset, room)) {
       segment.pinned = true;
     }
   }
   if ((segment.flags & FIN) !== 0) {
-    tcb.reassembly.finSeq = add(segment.seq, segment.segLen);
-    tcb.reassembly.hasFin = true;
+    const reassembly = ownReassembly(tcb);
+    reassembly.finSeq = add(segment.seq, segment.segLen);
+    reassembly.hasFin = true;
   }
   tcb.heardAt = now;
 }
@@ -354,6 +355,7 @@ function arrivesFromSixth(tcb: Tcb, segment: Segment, now: number): Drop {
   arrivesUrgent(tcb, segment);
   if (segment.length > 0) {
     if (tcb.orphaned && hasNewText(tcb, segment)) return resetUnreadable(tcb, now);
+    if (!tcb.hasReceived) prepareToReceive(tcb);
     timeRoundTrip(tcb, segment, now);
     receiveText(tcb, segment);
   }
@@ -439,7 +441,6 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
   transition(tcb, State.ESTABLISHED, cause, now);
   tcb.events |= Event.ESTABLISHED;
   tcb.heardAt = now;
-  startCongestionControl(tcb, now);
   if (tcb.keepAlive) armKeepAlive(tcb, now);
   receiveEarlyText(tcb);
   if (tcb.sendBuffer.length > 0 || tcb.finQueued) tcb.waitingSince = now;
@@ -451,6 +452,7 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
 
 /** Our SYN is acknowledged in FIN_WAIT_1, which CLOSE has entered from SYN_RECEIVED. */
 function establishedClosing(tcb: Tcb, now: number): void {
+  if (!tcb.hasSent) prepareToSend(tcb, now);
   tcb.events |= Event.ESTABLISHED;
   if (tcb.keepAlive) armKeepAlive(tcb, now);
   receiveEarlyText(tcb);

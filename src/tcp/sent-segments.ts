@@ -1,4 +1,5 @@
 import { diff, leq, type Seq } from '../base/seq.js';
+import type { Delivery } from './sender-variables.js';
 
 /** What is known of a row; bits of {@link SentSegments.flags}. */
 export const enum Sent {
@@ -44,16 +45,9 @@ const MAX_ROW_BYTES = 65_536;
 
 /** The state of delivery-rate estimation that a row remembers from when it was sent; see `delivery-rate.ts`. */
 export interface SendState {
-  /** C.delivered: bytes. */
-  readonly delivered: number;
-  /** C.delivered_time: ms. */
-  readonly deliveredAt: number;
-  /** C.first_sent_time: ms. */
-  readonly firstSentAt: number;
+  readonly delivery: Readonly<Delivery>;
   /** C.app_limited: 0 when the application keeps up. */
   readonly appLimited: number;
-  /** C.lost: bytes. */
-  readonly lostTotal: number;
   /** Full segments are so long, so that what follows one that is short gets a row of its own. */
   readonly sndMss: number;
 }
@@ -323,20 +317,21 @@ export class SentSegments {
     if (((words[word + END]! - words[word + START]!) | 0) % state.sndMss !== 0) return false;
     if (since !== 0) return this.length >= COARSE_ROWS && since <= coarse;
     const limited = state.appLimited !== 0;
-    return doubles[at + DELIVERED]! === state.delivered && limited === (flags !== 0);
+    return doubles[at + DELIVERED]! === state.delivery.delivered && limited === (flags !== 0);
   }
 
   #stamp(row: number, state: SendState, inFlight: number, now: number): void {
     const { words, doubles } = this.#block;
+    const { delivery } = state;
     const word = (this.#head + row) << WORDS_SHIFT;
     if (state.appLimited !== 0) words[word + FLAGS] = words[word + FLAGS]! | Sent.APP_LIMITED;
     words[word + TX_IN_FLIGHT] = inFlight;
     const at = (this.#head + row) << DOUBLES_SHIFT;
     doubles[at + SENT_AT] = now;
-    doubles[at + DELIVERED] = state.delivered;
-    doubles[at + DELIVERED_AT] = state.deliveredAt;
-    doubles[at + BURST_AT] = state.firstSentAt;
-    doubles[at + LOST_BYTES] = state.lostTotal;
+    doubles[at + DELIVERED] = delivery.delivered;
+    doubles[at + DELIVERED_AT] = delivery.deliveredAt;
+    doubles[at + BURST_AT] = delivery.firstSentAt;
+    doubles[at + LOST_BYTES] = delivery.lost;
   }
 
   #setFlags(row: number, flags: number): void {
@@ -388,6 +383,9 @@ class Block {
 }
 
 const NO_BLOCK = new Block(0);
+
+/** Shared by all connections that have sent nothing but a SYN; nothing is ever appended to it. */
+export const NOTHING_SENT = new SentSegments();
 
 /**
  * Storage that no connection uses at present, by the logarithm of its size, so that one which sends

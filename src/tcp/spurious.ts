@@ -3,6 +3,7 @@ import { OPT_TIMESTAMPS, type Segment } from '../wire/segment.js';
 import { undone } from './congestion-window.js';
 import type { RateSample } from './delivery-rate.js';
 import { unsent } from './sender.js';
+import { BLANK_EPISODE, LossEpisode } from './sender-variables.js';
 import { Sent } from './sent-segments.js';
 import { Frto, LossDetection, Recovery, type Tcb } from './tcb.js';
 import { timestamp } from './timestamp.js';
@@ -20,18 +21,20 @@ const AGAIN = Sent.SACKED | Sent.LOST | Sent.RETRANSMITTED;
 
 /** Loss recovery begins: remembers what cwnd and ssthresh were (RFC 4015 §3.1 step 0). */
 export function beginEpisode(tcb: Tcb, timeout: boolean): void {
-  tcb.undoable = true;
-  tcb.undoCwnd = tcb.cwnd;
-  tcb.undoSsthresh = Math.max(tcb.flight, tcb.ssthresh);
-  tcb.undoFrom = tcb.sndUna;
-  tcb.undoTo = tcb.sndNxt;
-  tcb.undoOctets = sentAgain(tcb);
-  tcb.undoTimeout = timeout;
-  tcb.undoSrtt = tcb.srtt + 2 * GRANULARITY;
-  tcb.undoRttvar = tcb.rttvar;
-  tcb.eifelWaits = tcb.timestampsOk;
-  tcb.eifelAlone = tcb.undoOctets === 0;
-  tcb.eifelSent = false;
+  if (tcb.episode === BLANK_EPISODE) tcb.episode = new LossEpisode();
+  const { episode } = tcb;
+  episode.undoable = true;
+  episode.cwnd = tcb.cwnd;
+  episode.ssthresh = Math.max(tcb.flight, tcb.ssthresh);
+  episode.from = tcb.sndUna;
+  episode.to = tcb.sndNxt;
+  episode.octets = sentAgain(tcb);
+  episode.timeout = timeout;
+  episode.srtt = tcb.srtt + 2 * GRANULARITY;
+  episode.rttvar = tcb.rttvar;
+  episode.eifelWaits = tcb.timestampsOk;
+  episode.eifelAlone = episode.octets === 0;
+  episode.eifelSent = false;
 }
 
 /** Octets outstanding that were sent again before, each of which may yet be reported as a duplicate. */
@@ -46,10 +49,10 @@ function sentAgain(tcb: Tcb): number {
 
 /** Octets of the episode are sent again. */
 export function noteRetransmission(tcb: Tcb, octets: number, now: number): void {
-  tcb.undoOctets += octets;
-  if (tcb.eifelSent) return;
-  tcb.eifelSent = true;
-  tcb.eifelTs = timestamp(tcb, now);
+  tcb.episode.octets += octets;
+  if (tcb.episode.eifelSent) return;
+  tcb.episode.eifelSent = true;
+  tcb.episode.eifelTs = timestamp(tcb, now);
 }
 
 /**
@@ -57,14 +60,14 @@ export function noteRetransmission(tcb: Tcb, octets: number, now: number): void 
  * than that of the first retransmission, so it is for the original.
  */
 export function provedByTimestamp(tcb: Tcb, segment: Segment, sample: RateSample): boolean {
-  if (!tcb.eifelWaits) return false;
-  tcb.eifelWaits = false;
-  if (!tcb.eifelSent || (segment.options & OPT_TIMESTAMPS) === 0 || segment.tsEcr === 0)
+  if (!tcb.episode.eifelWaits) return false;
+  tcb.episode.eifelWaits = false;
+  if (!tcb.episode.eifelSent || (segment.options & OPT_TIMESTAMPS) === 0 || segment.tsEcr === 0)
     return false;
-  if (((segment.tsEcr - tcb.eifelTs) | 0) >= 0 || sample.dsack) return false;
-  if (!tcb.eifelAlone && !headWasSentAgain(tcb, sample)) return false;
+  if (((segment.tsEcr - tcb.episode.eifelTs) | 0) >= 0 || sample.dsack) return false;
+  if (!tcb.episode.eifelAlone && !headWasSentAgain(tcb, sample)) return false;
   // Step (5): with everything acknowledged at once, all ACKs may have been lost instead.
-  return tcb.dsacks > 0 || tcb.flight > 0;
+  return tcb.rack.dsacks > 0 || tcb.flight > 0;
 }
 
 /**
@@ -73,17 +76,18 @@ export function provedByTimestamp(tcb: Tcb, segment: Segment, sample: RateSample
  */
 function headWasSentAgain(tcb: Tcb, sample: RateSample): boolean {
   const { headAgainAt } = sample;
-  return headAgainAt >= 0 && ((timestamp(tcb, headAgainAt) - tcb.eifelTs) | 0) >= 0;
+  return headAgainAt >= 0 && ((timestamp(tcb, headAgainAt) - tcb.episode.eifelTs) | 0) >= 0;
 }
 
 /** The peer had everything already that was sent again in the episode. */
 export function provedByDuplicates(tcb: Tcb, sample: RateSample): boolean {
-  if (!tcb.undoable || !sample.dsack || tcb.undoOctets <= 0) return false;
-  if (!geq(sample.dsackLeft, tcb.undoFrom) || !leq(sample.dsackRight, tcb.undoTo)) return false;
-  tcb.undoOctets -= diff(sample.dsackRight, sample.dsackLeft);
+  if (!tcb.episode.undoable || !sample.dsack || tcb.episode.octets <= 0) return false;
+  if (!geq(sample.dsackLeft, tcb.episode.from) || !leq(sample.dsackRight, tcb.episode.to))
+    return false;
+  tcb.episode.octets -= diff(sample.dsackRight, sample.dsackLeft);
   // Less than nothing: the network makes duplicates too, so that nothing can be told.
-  if (tcb.undoOctets < 0) tcb.undoable = false;
-  return tcb.undoOctets === 0;
+  if (tcb.episode.octets < 0) tcb.episode.undoable = false;
+  return tcb.episode.octets === 0;
 }
 
 /**
@@ -138,16 +142,16 @@ function onSecondAck(tcb: Tcb, sample: RateSample, acked: number, duplicate: boo
 export function undo(tcb: Tcb, acked: number, now: number): void {
   const { sent } = tcb;
   if (sent.lost > 0) for (let row = 0; row < sent.length; row++) sent.unmarkLost(row);
-  if (tcb.undoTimeout) {
+  if (tcb.episode.timeout) {
     const initial = tcb.host.config.initialWindow * tcb.sndMss;
     const burst = Math.min(Math.max(acked, tcb.sndMss), initial);
     tcb.cwnd = Math.max(tcb.cwnd, tcb.inFlight + burst);
-    tcb.lateSrtt = tcb.undoSrtt;
-    tcb.lateRttvar = tcb.undoRttvar;
+    tcb.episode.lateSrtt = tcb.episode.srtt;
+    tcb.episode.lateRttvar = tcb.episode.rttvar;
   } else {
-    tcb.cwnd = Math.max(tcb.cwnd, tcb.undoCwnd);
+    tcb.cwnd = Math.max(tcb.cwnd, tcb.episode.cwnd);
   }
-  tcb.ssthresh = Math.max(tcb.ssthresh, tcb.undoSsthresh);
+  tcb.ssthresh = Math.max(tcb.ssthresh, tcb.episode.ssthresh);
   tcb.recovery = Recovery.OPEN;
   tcb.recover = add(tcb.sndUna, -1);
   tcb.dupAcks = 0;
@@ -157,6 +161,8 @@ export function undo(tcb: Tcb, acked: number, now: number): void {
 }
 
 export function endEpisode(tcb: Tcb): void {
-  tcb.undoable = false;
-  tcb.eifelWaits = false;
+  const { episode } = tcb;
+  if (episode === BLANK_EPISODE) return;
+  episode.undoable = false;
+  episode.eifelWaits = false;
 }

@@ -14,6 +14,7 @@ import {
 } from '../wire/segment.js';
 import { initialize } from './calls.js';
 import type { TcpConfig } from './config.js';
+import { ownAutotune } from './first-text.js';
 import {
   DEFAULT_PEER_MSS,
   MAX_WINDOW_SHIFT,
@@ -206,7 +207,7 @@ export function reopenFromCookie(
   tcb.rcvAdv = add(tcb.rcvNxt, Math.min(65_535, tcb.rcvBufferLimit));
   // When it went out nobody knows, nor how much of the echo is time: neither is a sample.
   tcb.synSentAt = -1;
-  tcb.rcvRttEcho = syn.tsEcr;
+  ownAutotune(tcb).echo = syn.tsEcr;
   tcb.waitingSince = now;
   transition(tcb, State.SYN_RECEIVED, 'ACK of a SYN cookie: RFC 4987 §3.6', now);
 }

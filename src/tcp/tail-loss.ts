@@ -4,7 +4,7 @@ import type { RateSample } from './delivery-rate.js';
 import { LossDetection, Recovery, type Tcb } from './tcb.js';
 import { armProbe } from './timers.js';
 
-/** Tail loss probes (RFC 8985 §7). `probeEnd` is TLP.end_seq while `probeOut`. */
+/** Tail loss probes (RFC 8985 §7). Its variables are those of `RackVariables`. */
 
 /** TLP.max_ack_delay: by how long a peer may delay the ACK of a single segment; as on Linux. ms. */
 const MAX_ACK_DELAY = 200;
@@ -21,7 +21,7 @@ export function mayProbe(tcb: Tcb): boolean {
   return (
     tcb.lossDetection === LossDetection.RACK &&
     tcb.recovery === Recovery.OPEN &&
-    !tcb.probeOut &&
+    !tcb.rack.probeOut &&
     tcb.retransmits === 0 &&
     sent.length > 0 &&
     sent.sacked === 0 &&
@@ -41,7 +41,7 @@ export function scheduleProbe(tcb: Tcb, now: number): void {
 
 /** §7.3: the conditions for a probe at the time it is due. */
 export function probeAllowed(tcb: Tcb): boolean {
-  return !tcb.probeOut && tcb.rttSinceProbe;
+  return !tcb.rack.probeOut && tcb.rack.rttSinceProbe;
 }
 
 /**
@@ -54,14 +54,14 @@ export function repairedByProbe(
   sample: RateSample,
   duplicate: boolean,
 ): boolean {
-  if (!tcb.probeOut || !geq(segment.ack, tcb.probeEnd)) return false;
-  if (!tcb.probeRetransmits || (sample.dsack && sample.dsackRight === tcb.probeEnd)) {
-    tcb.probeOut = false;
-  } else if (gt(segment.ack, tcb.probeEnd)) {
-    tcb.probeOut = false;
+  if (!tcb.rack.probeOut || !geq(segment.ack, tcb.rack.probeEnd)) return false;
+  if (!tcb.rack.probeRetransmits || (sample.dsack && sample.dsackRight === tcb.rack.probeEnd)) {
+    tcb.rack.probeOut = false;
+  } else if (gt(segment.ack, tcb.rack.probeEnd)) {
+    tcb.rack.probeOut = false;
     return true;
   } else if (duplicate && segment.sackCount === 0) {
-    tcb.probeOut = false;
+    tcb.rack.probeOut = false;
   }
   return false;
 }

@@ -3,14 +3,25 @@ import type { Counters } from '../base/counters.js';
 import { add, diff, type Seq, seq } from '../base/seq.js';
 import { TimerNode } from '../base/timer-wheel.js';
 import type { Segment } from '../wire/segment.js';
+import { BLANK_AUTOTUNE } from './autotune-variables.js';
 import type { TcpConfig } from './config.js';
-import { type CongestionControl, createCongestionControl } from './congestion.js';
+import { blankCongestionControl, type CongestionControl } from './congestion.js';
 import type { RateSample } from './delivery-rate.js';
+import { BLANK_ECN } from './ecn-variables.js';
 import { windowShiftFor } from './negotiation.js';
-import { Reassembly } from './reassembly.js';
-import { ReceiveQueue } from './receive-queue.js';
+import { NOTHING_OUT_OF_ORDER } from './reassembly.js';
+import { NOTHING_RECEIVED } from './receive-queue.js';
 import { RTO } from './retransmit-cause.js';
-import { SentSegments } from './sent-segments.js';
+import {
+  BLANK_DELIVERY,
+  BLANK_EPISODE,
+  BLANK_PACING,
+  BLANK_PATH_MTU,
+  BLANK_RACK,
+  BLANK_ROUND_TRIPS,
+  BLANK_WINDOW_USE,
+} from './sender-variables.js';
+import { NOTHING_SENT } from './sent-segments.js';
 import { State } from './state.js';
 import type { RetransmitCause, Trace } from './trace.js';
 
@@ -105,6 +116,9 @@ export const enum Frto {
   SECOND_ACK = 2,
 }
 
+/** Shared by all connections to which nothing was ever written. */
+export const NOTHING_WRITTEN = new ByteRing(0);
+
 /** So much each connection may hold in each direction even when memory is short. Bytes. */
 export const LEAST_BUFFER = 16 * 1024;
 
@@ -149,10 +163,10 @@ export class Tcb {
   urgentPending = false;
   sndWindowShift = 0;
   /** What was written and not acknowledged; its first byte is number {@link sendStart}. */
-  readonly sendBuffer: ByteRing;
+  sendBuffer = NOTHING_WRITTEN;
   sendStart: Seq = seq(0);
   /** What is outstanding, but a SYN. */
-  readonly sent = new SentSegments();
+  sent = NOTHING_SENT;
   /** The user has closed: FIN follows the last byte of the send buffer. */
   finQueued = false;
   /** The user was refused room in the send buffer and waits for {@link Event.WRITABLE}. */
@@ -167,23 +181,13 @@ export class Tcb {
   rcvWindowShift = 0;
   /** Grows; see `autotune.ts`. */
   rcvBufferLimit: number;
-  /** Most bytes that the user has read in a round trip; where and when this one began. */
-  rcvSpace: number;
-  rcvSpaceFrom = -0;
-  rcvSpaceSince = -0;
-  /** Round trip as a receiver sees it, ms, from echoes of the timestamp {@link rcvRttEcho}; 0: none. */
-  rcvRtt = -0;
-  rcvRttEcho = 0;
-  /** Shortest time in ms that a whole window took to arrive; 0: none yet. Of the one under way, the
-   * right edge, and when that was announced. */
-  rcvWindowTime = -0;
-  rcvTimedTo: Seq = seq(0);
-  rcvTimedFrom = -0;
+  /** How {@link rcvBufferLimit} grows. */
+  autotune = BLANK_AUTOTUNE;
   /** Full segments of the peer, as they arrive, have so many octets; and the latest one had. */
   rcvFullSize: number;
   rcvLastSize = 0;
-  readonly receiveQueue = new ReceiveQueue();
-  readonly reassembly = new Reassembly();
+  receiveQueue = NOTHING_RECEIVED;
+  reassembly = NOTHING_OUT_OF_ORDER;
   /** The peer's FIN has been taken into {@link rcvNxt}. */
   finReceived = false;
 
@@ -193,20 +197,7 @@ export class Tcb {
   peerMss = 536;
   /** What the path lets us send in one segment: our MTU, or what ICMP has said since (RFC 1191). */
   pathMss: number;
-  /** What the path may carry at most, while larger segments are probed for; see `mtu-probe.ts`. */
-  mtuHigh: number;
-  /** The next probe is of that size. */
-  mtuTryHigh = false;
-  /** When the search goes on, or is due again; `Infinity`: segments are as large as can be. */
-  mtuSearchAt = Infinity;
-  /** Size and first number of the probe that is outstanding; 0: none is. */
-  mtuProbe = 0;
-  mtuProbeSeq: Seq = seq(0);
-  /** Size at which the path has carried segments, at most (maxsizeacked of RFC 5927 §7.2). */
-  ackedMss = 0;
-  /** What an ICMP message has told, and the number it quoted, until a timer or an ACK decides; 0: none. */
-  deferredMss = 0;
-  deferredSeq: Seq = seq(0);
+  mtu = BLANK_PATH_MTU;
   /** The path carries less than we are willing to send, so that packets may be cut up. */
   mayFragment = false;
   /** What our MTU allows the peer to send us in one segment: our MSS option (RFC 6691). */
@@ -254,13 +245,12 @@ export class Tcb {
   retransmits = 0;
   /** When a SYN that was sent once went out; -1 when none did. */
   synSentAt = -0;
-  /** When {@link srtt} took its latest sample. */
-  rttTakenAt = -0;
   /** Shortest round trip of the last minutes, ms; 0 before the first; see `rtt.ts`. */
   minRtt = -0;
-  minRttNext = -0;
-  minRttSince = -0;
+  roundTrips = BLANK_ROUND_TRIPS;
 
+  /** By name, and its object; before the first text a blank, which only says of which kind it is. */
+  congestionControl: string;
   congestion: CongestionControl;
   cwnd = 0;
   ssthresh = 0x7fffffff;
@@ -279,89 +269,20 @@ export class Tcb {
   fack: Seq = seq(0);
   highRxt: Seq = seq(0);
 
-  /** RACK.xmit_ts, RACK.end_seq and RACK.rtt: see `rack.ts`. */
-  rackSentAt = -0;
-  rackEnd: Seq = seq(0);
-  rackRtt = -0;
-  /** Segments that arrived after later ones without having been sent again. */
-  reorderings = 0;
-  /** RACK.reo_wnd_mult, RACK.reo_wnd_persist, and RACK.dsack_round while there is one. */
-  reoWndMult = 1;
-  reoWndPersist = 0;
-  dsackRound: Seq = seq(0);
-  inDsackRound = false;
-  /** D-SACK blocks that the peer has sent. */
-  dsacks = 0;
-
-  /** TLP.end_seq while {@link probeOut}, and TLP.is_retrans: see `tail-loss.ts`. */
-  probeOut = false;
-  probeEnd: Seq = seq(0);
-  probeRetransmits = false;
-  rttSinceProbe = true;
-
-  /** prr_delivered, prr_out and RecoverFS of RFC 6937 §3. */
-  prrDelivered = 0;
-  prrOut = 0;
-  prrFlight = 0;
-
-  /** What may prove this episode spurious is remembered; see `spurious.ts`. */
-  undoable = false;
-  undoCwnd = 0;
-  undoSsthresh = 0;
-  /** SND.UNA and SND.NXT when the episode began. */
-  undoFrom: Seq = seq(0);
-  undoTo: Seq = seq(0);
-  /** Octets sent again in the episode that no D-SACK has reported as duplicates. */
-  undoOctets = 0;
-  undoTimeout = false;
-  /** RetransmitTS of RFC 3522 while the first acceptable ACK is waited for. */
-  eifelWaits = false;
-  eifelSent = false;
-  /** Nothing was outstanding that had been sent again before the episode. */
-  eifelAlone = false;
-  eifelTs = 0;
+  rack = BLANK_RACK;
+  /** The latest one; it is over when {@link recovery} is open. */
+  episode = BLANK_EPISODE;
   frto = Frto.OFF;
-  /** SRTT_prev and RTTVAR_prev of RFC 4015 until the next sample after a spurious timeout. */
-  lateSrtt = -0;
-  lateRttvar = -0;
-  undoSrtt = -0;
-  undoRttvar = -0;
   /** End of the last segment sent that was short of a full one (Minshall's Nagle). */
   shortEnd: Seq = seq(0);
   /** The window was in full use within the last round trip, so that it may grow (RFC 7661). */
   cwndLimited = false;
-  /** Most outstanding within the round trip that ends at {@link usageEnd}; `congestion-window.ts`. */
-  mostFlight = 0;
-  usageEnd: Seq = seq(0);
-  /** RFC 7661 §4.2: bytes that arrived in a round trip of late, the most; -1: not measured. Of each
-   * half of the sampling period, and since when the second runs. */
-  pipeAck = -0;
-  pipeAckNow = -0;
-  pipeAckBefore = -0;
-  pipeAckSince = -0;
-  /** RFC 7661 §4.4.1: what a window that a loss found not validated had in use, -1: it was
-   * validated; and {@link bytesRetransmitted} then. */
-  lossUsed = -0;
-  lossResentFrom = -0;
-  /** When the window was last in use. */
-  validatedAt = -0;
-  /** Bytes per ms; 0: not paced. What was sent takes until {@link pacedUntil} at that rate. */
-  pacingRate = -0;
-  pacedUntil = -0;
+  windowUse = BLANK_WINDOW_USE;
+  pacing = BLANK_PACING;
 
-  /** A SYN of ours asked for ECN; one did not; both ends do it (RFC 3168 §6.1.1). */
-  ecnAsked = false;
-  ecnWithdrawn = false;
+  /** Both ends do explicit congestion notification (RFC 3168 §6.1.1). */
   ecnOk = false;
-  /** The peer's packets were ECN-capable. */
-  ecnSeen = false;
-  /** ECE is on what we acknowledge with. */
-  ecnEcho = false;
-  /** The next new text carries CWR. */
-  cwrPending = false;
-  /** The window was lowered for what was sent before {@link cwrEnd}. */
-  inCwr = false;
-  cwrEnd: Seq = seq(0);
+  ecn = BLANK_ECN;
 
   /** The timer for what is outstanding, or in zero-window state for probes; what for says {@link lossTimer}. */
   retransmitAt = Infinity;
@@ -374,8 +295,6 @@ export class Tcb {
   /** Ends FIN_WAIT_2 of an orphan. */
   finWait2At = Infinity;
   keepAliveAt = Infinity;
-  /** When the pacing rate lets more out. */
-  pacingAt = Infinity;
   /** RFC 9293 MUST-25. */
   keepAlive = false;
   keepAliveIdle: number;
@@ -405,17 +324,9 @@ export class Tcb {
   bytesSent = -0;
   bytesAcked = -0;
   bytesReceived = -0;
-  /** Of {@link bytesSent}, those that had been sent before. */
-  bytesRetransmitted = -0;
-  /** Bytes per second that the peer acknowledged of late; 0 before the first measure. */
-  deliveryRate = -0;
-  /** C.delivered, C.delivered_time, C.first_sent_time, C.app_limited: see `delivery-rate.ts`. */
-  delivered = -0;
-  deliveredAt = -0;
-  firstSentAt = -0;
+  delivery = BLANK_DELIVERY;
+  /** C.app_limited: see `delivery-rate.ts`. */
   appLimited = -0;
-  /** C.lost: bytes ever taken for lost. */
-  lostTotal = -0;
   /** When a segment was last sent; 0 before the first. */
   sentAt = -0;
   segmentsSent = 0;
@@ -441,10 +352,7 @@ export class Tcb {
     this.remotePort = remotePort;
     this.rcvMss = config.mss === 0 ? mtuMss : Math.min(config.mss, mtuMss);
     this.pathMss = this.rcvMss;
-    this.mtuHigh = this.rcvMss;
-    this.sendBuffer = new ByteRing(config.sendBuffer);
     this.rcvBufferLimit = config.receiveBuffer;
-    this.rcvSpace = Math.min(10 * this.rcvMss, config.receiveBuffer);
     this.rcvFullSize = this.rcvMss;
     this.noDelay = config.noDelay;
     this.ttl = config.ttl;
@@ -453,10 +361,33 @@ export class Tcb {
     this.keepAliveIdle = config.keepAliveIdle;
     this.userTimeout = config.userTimeout;
     this.rcvWindowShift = config.windowScale ? windowShiftFor(config.receiveBufferMax) : 0;
-    this.congestion = createCongestionControl(config.congestionControl);
+    this.congestionControl = config.congestionControl;
+    this.congestion = blankCongestionControl(config.congestionControl);
     this.timer = new TimerNode<Tcb>(this);
-    this.pipeAck = -1;
-    this.lossUsed = -1;
+  }
+
+  /** Text or FIN was sent, or is about to be: see `first-text.ts`. */
+  get hasSent(): boolean {
+    return this.sent !== NOTHING_SENT;
+  }
+
+  /** Text has arrived. */
+  get hasReceived(): boolean {
+    return this.receiveQueue !== NOTHING_RECEIVED;
+  }
+
+  /** Bytes per ms; 0: not paced. */
+  get pacingRate(): number {
+    return this.pacing.rate;
+  }
+
+  set pacingRate(rate: number) {
+    this.pacing.rate = rate;
+  }
+
+  /** Bytes that are known to have arrived, in order or not. */
+  get delivered(): number {
+    return this.delivery.delivered;
   }
 
   /** Octets outstanding: sent and not acknowledged, SYN and FIN counted. */

@@ -20,17 +20,17 @@ export function timeout(tcb: Tcb, now: number): void {
     onLossTimer(tcb, now);
   }
   if (tcb.keepAliveAt <= now) onKeepAlive(tcb, now);
-  if (tcb.pacingAt <= now) {
+  if (tcb.pacing.at <= now) {
     // Output, which follows, sends what it lets out.
     tell(
       tcb,
       'pacing',
       'fired',
-      tcb.pacingAt,
+      tcb.pacing.at,
       'the pacing rate lets more out: RFC 7661 §4.4.2',
       now,
     );
-    tcb.pacingAt = Infinity;
+    tcb.pacing.at = Infinity;
   }
   if (tcb.finWait2At <= now) {
     tell(tcb, 'finWait2', 'fired', tcb.finWait2At, 'the peer does not close: RFC 9293 §3.6', now);
@@ -76,14 +76,14 @@ function onProbe(tcb: Tcb, now: number): void {
 function sendProbe(tcb: Tcb, now: number): void {
   const { sndNxt } = tcb;
   const fresh = Math.min(unsent(tcb), tcb.sndMss, tcb.sndWnd - tcb.flight);
-  tcb.probeRetransmits = fresh <= 0;
+  tcb.rack.probeRetransmits = fresh <= 0;
   tcb.lossCause = TLP;
   const start = fresh > 0 ? sndNxt : lastSegment(tcb);
-  tcb.probeOut = true;
+  tcb.rack.probeOut = true;
   sendData(tcb, start, fresh > 0 ? fresh : diff(sndNxt, start), now);
   tcb.host.counters.tcpLossProbes++;
-  tcb.probeEnd = tcb.sndNxt;
-  tcb.rttSinceProbe = false;
+  tcb.rack.probeEnd = tcb.sndNxt;
+  tcb.rack.rttSinceProbe = false;
 }
 
 /** Where the segment that was sent last begins: the row is cut into full ones from its start. */

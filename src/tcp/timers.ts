@@ -129,8 +129,8 @@ export function armFinWait2(tcb: Tcb, now: number): void {
 
 /** The pacing rate lets nothing more out before `at`. */
 export function armPacing(tcb: Tcb, at: number, now: number): void {
-  if (tcb.pacingAt === at) return;
-  tcb.pacingAt = at;
+  if (tcb.pacing.at === at) return;
+  tcb.pacing.at = at;
   const why = 'more would be faster than the pacing rate: RFC 7661 §4.4.2';
   tell(tcb, 'pacing', 'armed', at, why, now);
 }
@@ -139,13 +139,15 @@ export function armPacing(tcb: Tcb, at: number, now: number): void {
 export function stopTimers(tcb: Tcb, why: string, now: number): void {
   cancelRetransmit(tcb, why, now);
   stopKeepAlive(tcb, why, now);
-  const { delayedAckAt, finWait2At, pacingAt } = tcb;
-  tcb.pacingAt = Infinity;
+  const { delayedAckAt, finWait2At } = tcb;
+  const pacingAt = tcb.pacing.at;
   tcb.delayedAckAt = Infinity;
   tcb.finWait2At = Infinity;
   if (delayedAckAt !== Infinity) tell(tcb, 'delayedAck', 'cancelled', delayedAckAt, why, now);
   if (finWait2At !== Infinity) tell(tcb, 'finWait2', 'cancelled', finWait2At, why, now);
-  if (pacingAt !== Infinity) tell(tcb, 'pacing', 'cancelled', pacingAt, why, now);
+  if (pacingAt === Infinity) return;
+  tcb.pacing.at = Infinity;
+  tell(tcb, 'pacing', 'cancelled', pacingAt, why, now);
 }
 
 function cancelRetransmit(tcb: Tcb, why: string, now: number): void {
@@ -164,7 +166,7 @@ export function nextDeadline(tcb: Tcb): number {
     tcb.delayedAckAt,
     tcb.finWait2At,
     tcb.keepAliveAt,
-    tcb.pacingAt,
+    tcb.pacing.at,
   );
 }
 

@@ -59,7 +59,7 @@ describe('the send buffer follows the congestion window', () => {
     (c) => {
       c.establish();
       const [tcb] = [...c.a.tcbs()];
-      expect(tcb!.sendBuffer.limit).toBe(sendBuffer);
+      expect(c.userA.connection.info().sendBufferSize).toBe(sendBuffer);
       const total = 20_000_000;
       let written = 0;
       const write = (): void => {

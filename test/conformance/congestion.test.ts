@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import { createCongestionControl } from '../../src/tcp/congestion.js';
+import { setCongestionControl } from '../../src/tcp/calls.js';
 import { conversation } from '../support/conversation.js';
 import { type Peer, scripted } from '../support/peer.js';
 
@@ -8,7 +8,7 @@ const MSS = 1_000;
 /** An accepted connection with NewReno, segments of 1000 bytes and so much to send. */
 function start(p: Peer, bytes: number): void {
   p.accept({ mss: MSS });
-  p.tcb.congestion = createCongestionControl('newreno');
+  setCongestionControl(p.tcb, 'newreno', 0);
   p.user.write(Buffer.alloc(bytes, 'x'));
 }
 

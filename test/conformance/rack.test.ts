@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import { createCongestionControl } from '../../src/tcp/congestion.js';
+import { setCongestionControl } from '../../src/tcp/calls.js';
 import { type Fields, type Peer, scripted } from '../support/peer.js';
 
 const MSS = 1_000;
@@ -15,7 +15,7 @@ function start(p: Peer, segments: number, syn: Fields = {}): void {
   p.send('S', { mss: MSS, sackOk: true, ...syn });
   p.expect('S.');
   if (syn.ts != null) p.ts = syn.ts as number;
-  p.tcb.congestion = createCongestionControl('newreno');
+  setCongestionControl(p.tcb, 'newreno', 0);
   p.run(RTT);
   p.send('.');
   p.user.write(Buffer.alloc(segments * MSS, 'x'));
@@ -67,7 +67,7 @@ describe('RACK (RFC 8985 §6)', () => {
     sack(p, 0, [1, 2]);
     p.run(5);
     sack(p, 2);
-    expect(p.tcb.reorderings).toBe(1);
+    expect(p.tcb.rack.reorderings).toBe(1);
     sack(p, 2, [3, 5]);
     p.user.write(Buffer.alloc(5 * MSS));
     take(p, 5, 5);
@@ -85,7 +85,7 @@ describe('RACK (RFC 8985 §6)', () => {
     p.run(5);
     // For the original: the echo is from before the retransmission.
     p.send('.', { ack: at(4), ts: [3, echo] });
-    expect(p.tcb.reorderings).toBe(1);
+    expect(p.tcb.rack.reorderings).toBe(1);
   });
 
   scripted('a late segment within the window is not retransmitted', {}, (p) => {
@@ -127,7 +127,7 @@ describe('RACK (RFC 8985 §6)', () => {
     p.expect('.', { seq: at(0) }, RTT / 4 + 1);
     sack(p, 5);
     p.send('.', { ack: at(5), sack: [[at(0), at(1)]] });
-    expect(p.tcb.reoWndMult).toBe(2);
+    expect(p.tcb.rack.reoWndMult).toBe(2);
     p.user.write(Buffer.alloc(4 * MSS));
     take(p, 5, 4);
     p.run(RTT);

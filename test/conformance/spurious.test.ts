@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import { createCongestionControl } from '../../src/tcp/congestion.js';
+import { setCongestionControl } from '../../src/tcp/calls.js';
 import { type Fields, type Peer, scripted } from '../support/peer.js';
 
 const MSS = 1_000;
@@ -11,7 +11,7 @@ function start(p: Peer, segments: number, syn: Fields): void {
   p.send('S', { mss: MSS, ...syn });
   p.expect('S.');
   if (syn.ts != null) p.ts = syn.ts as number;
-  p.tcb.congestion = createCongestionControl('newreno');
+  setCongestionControl(p.tcb, 'newreno', 0);
   p.run(RTT);
   p.send('.');
   p.user.write(Buffer.alloc(segments * p.tcb.sndMss, 'x'));

@@ -135,7 +135,7 @@ describe('SYN cookies (RFC 4987 §3.6)', () => {
     p.run(300);
     p.ts = 5_300;
     p.send('.', { data: 'x' });
-    expect(p.tcb).toMatchObject({ srtt: 0, rto: 1_000, rcvRtt: -0 });
+    expect(p.tcb).toMatchObject({ srtt: 0, rto: 1_000, autotune: { rtt: -0 } });
   });
 
   scripted('a cookie is good for a minute', ALWAYS, (p) => {

@@ -230,7 +230,7 @@ function expectNothingHeld(user: User): void {
   expect(tcb.reassembly.isEmpty).toBe(true);
   expect(tcb.retransmitAt).toBe(Infinity);
   expect(tcb.delayedAckAt).toBe(Infinity);
-  expect(tcb.pacingAt).toBe(Infinity);
+  expect(tcb.pacing.at).toBe(Infinity);
 }
 
 /** Many connections at once between two hosts that lose packets. */

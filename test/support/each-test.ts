@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { RunnerTestCase } from 'vitest';
 import { afterAll, beforeEach } from 'vitest';
+import { expectBlanks } from './blanks.js';
 import { beginTest, endFile, endTest, PROJECT, report } from './show-failure.js';
 
 /** Vitest loads this in front of each file of tests: whatever fails shows its conversation. */
@@ -23,7 +24,10 @@ beforeEach((context) => {
   });
 });
 
-afterAll(() => endFile());
+afterAll(() => {
+  endFile();
+  expectBlanks();
+});
 
 function namesOf(task: Readonly<RunnerTestCase>): string[] {
   const names = [task.name];

@@ -65,9 +65,14 @@ describe('SACK of a peer that lies (RFC 2018)', () => {
 
   scripted('D-SACKs of what was never sent again open no window and hide no loss', {}, (p) => {
     outstanding(p, 10, { sackOk: true });
-    const { cwnd, ssthresh, reoWndMult } = p.tcb;
+    const { cwnd, ssthresh } = p.tcb;
+    const { reoWndMult } = p.tcb.rack;
     for (let i = 0; i < 1_000; i++) p.send('.', { ack: 1, sack: [[-999, 1]] });
-    expect([p.tcb.cwnd, p.tcb.ssthresh, p.tcb.reoWndMult]).toEqual([cwnd, ssthresh, reoWndMult]);
+    expect([p.tcb.cwnd, p.tcb.ssthresh, p.tcb.rack.reoWndMult]).toEqual([
+      cwnd,
+      ssthresh,
+      reoWndMult,
+    ]);
     expect(octets(p)).toBe(0);
     expect(p.host.counters.tcpFullUndo + p.host.counters.tcpDsackUndo).toBe(0);
   });

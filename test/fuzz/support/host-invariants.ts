@@ -54,7 +54,7 @@ function checkTimers(tcb: Tcb, blocked: boolean): void {
   const isToSend = flight > 0 || diff(tcb.sendEnd, tcb.sndNxt) > 0 || finUnsent;
   if (isToSend && !blocked) {
     must(
-      tcb.retransmitAt < Infinity || tcb.pacingAt < Infinity,
+      tcb.retransmitAt < Infinity || tcb.pacing.at < Infinity,
       `${name} has something to send and no timer`,
     );
   }

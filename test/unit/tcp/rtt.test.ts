@@ -9,7 +9,7 @@ function fresh(): Tcb {
     srtt: 0,
     rttvar: 0,
     rto: 0,
-    lateSrtt: 0,
+    episode: { lateSrtt: 0 },
     host: { config, trace: null },
   } as unknown as Tcb;
 }

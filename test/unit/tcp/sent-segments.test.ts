@@ -1,14 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../../src/base/random.js';
 import { seq } from '../../../src/base/seq.js';
+import { Delivery } from '../../../src/tcp/sender-variables.js';
 import { MAX_ROWS, type SendState, Sent, SentSegments } from '../../../src/tcp/sent-segments.js';
 
 const STATE: SendState = {
-  delivered: 0,
-  deliveredAt: 0,
-  firstSentAt: 0,
+  delivery: new Delivery(),
   appLimited: 0,
-  lostTotal: 0,
   sndMss: 1,
 };
 
