@@ -146,20 +146,32 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   // Segments in.
 
   input(segment: Segment, by: Interface, now: number): Drop {
-    const entry = this.#table.find(
+    let entry = this.#table.find(
       segment.dstAddr,
       segment.dstPort,
       segment.srcAddr,
       segment.srcPort,
     );
+    if ((segment.flags & SYN) !== 0 && entry !== null) entry = this.#unlessOver(entry);
     const { trace, handover } = this;
-    if (entry === null && handover !== null && this.#isElsewhere(handover, segment, by, now)) {
-      return Drop.ELSEWHERE;
+    if (entry === null && handover !== null) {
+      if (handover.isOvertaken(segment, now)) return Drop.SHARD_OVERTAKEN;
+      if (this.#isElsewhere(handover, segment, by, now)) return Drop.ELSEWHERE;
     }
     if (trace !== null) trace.received(segment, entry, now);
     const drop = this.#arrives(entry, segment, by, now);
     if (trace !== null && drop !== Drop.NONE) trace.dropped(segment, entry, drop, now);
     return drop;
+  }
+
+  /**
+   * A connection that ended within this batch is in the table until the end of it. A SYN right behind, to
+   * the same sockets, is for the next one, and finds nothing.
+   */
+  #unlessOver(entry: Tcb | TimeWait): Tcb | TimeWait | null {
+    if (entry.state !== State.CLOSED) return entry;
+    this.#table.remove(entry);
+    return null;
   }
 
   /** The ACK of a cookie is known to nobody, and ours. */
@@ -391,6 +403,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
         this.#wheel.cancel(tcb.timer);
         this.#table.remove(tcb);
         this.#forgetPending(tcb);
+        if (this.handover !== null) this.handover.ended(tcb, now);
         // It is no longer the host's: what its user still does with it has nothing to settle.
         tcb.dirty = true;
         break;
