@@ -146,17 +146,13 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   // Segments in.
 
   input(segment: Segment, by: Interface, now: number): Drop {
-    let entry = this.#table.find(
-      segment.dstAddr,
-      segment.dstPort,
-      segment.srcAddr,
-      segment.srcPort,
-    );
-    if ((segment.flags & SYN) !== 0 && entry !== null) entry = this.#unlessOver(entry);
+    const entry = this.#find(segment);
     const { trace, handover } = this;
     if (entry === null && handover !== null) {
       if (handover.isOvertaken(segment, now)) return Drop.SHARD_OVERTAKEN;
-      if (this.#isElsewhere(handover, segment, by, now)) return Drop.ELSEWHERE;
+      // The ACK of a cookie is known to nobody, and ours.
+      const isOurs = this.#passiveOpens.expects(segment, now);
+      if (!isOurs && handover.isElsewhere(segment, by)) return Drop.ELSEWHERE;
     }
     if (trace !== null) trace.received(segment, entry, now);
     const drop = this.#arrives(entry, segment, by, now);
@@ -164,19 +160,12 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     return drop;
   }
 
-  /**
-   * A connection that ended within this batch is in the table until the end of it. A SYN right behind, to
-   * the same sockets, is for the next one, and finds nothing.
-   */
-  #unlessOver(entry: Tcb | TimeWait): Tcb | TimeWait | null {
-    if (entry.state !== State.CLOSED) return entry;
+  /** One that ended within this batch is there until its end, but a SYN is for the next one. */
+  #find({ dstAddr, dstPort, srcAddr, srcPort, flags }: Segment): Tcb | TimeWait | null {
+    const entry = this.#table.find(dstAddr, dstPort, srcAddr, srcPort);
+    if ((flags & SYN) === 0 || entry === null || entry.state !== State.CLOSED) return entry;
     this.#table.remove(entry);
     return null;
-  }
-
-  /** The ACK of a cookie is known to nobody, and ours. */
-  #isElsewhere(handover: Handover, segment: Segment, by: Interface, now: number): boolean {
-    return !this.#passiveOpens.expects(segment, now) && handover.isElsewhere(segment, by);
   }
 
   #arrives(entry: Tcb | TimeWait | null, segment: Segment, by: Interface, now: number): Drop {
