@@ -1,8 +1,10 @@
 import type { Counters } from '../base/counters.js';
+import type { Tcb } from '../tcp/tcb.js';
 import { Drop } from '../wire/drop-reason.js';
 import { ACK, RST, type Segment, SYN } from '../wire/segment.js';
 import { EPHEMERAL_FIRST } from './identity.js';
 import type { Interface } from './interfaces.js';
+import { LateSegments } from './late-segments.js';
 import type { Shard } from './shard.js';
 
 const NOBODY = -1;
@@ -22,6 +24,7 @@ export class Handover {
   #to = NOBODY;
   readonly #self: number;
   readonly #all: number;
+  readonly #late = new LateSegments();
 
   constructor(
     readonly shard: Shard,
@@ -38,6 +41,19 @@ export class Handover {
   mayTake(port: number): boolean {
     const { shard } = this;
     return port % shard.count === shard.index && (shard.listeners(port) & ~this.#self) === 0;
+  }
+
+  /** A connection of this shard is no more. */
+  ended(tcb: Tcb, now: number): void {
+    this.#late.ended(tcb, tcb.rcvNxt, now);
+  }
+
+  /**
+   * Whether a segment of no connection was overtaken, on its way from another shard, by segments that came
+   * here at once, up to the end of its connection: nobody has done wrong who could be told by a reset.
+   */
+  isOvertaken(segment: Segment, now: number): boolean {
+    return this.asked !== 0 && (segment.flags & SYN) === 0 && this.#late.has(segment, now);
   }
 
   /** Whether {@link pass} is to be called for a segment of which this shard has no connection. */

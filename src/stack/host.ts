@@ -472,6 +472,8 @@ export class Host implements Transport {
     this.#settle();
     for (const tcb of this.#tcp.tcbs()) if (tcb.sendBuffer.length > tcb.flight) abort(tcb, now);
     this.#settle();
+    // What others would give us now, nobody would see.
+    this.#handover?.shard.close();
   }
 
   #finishClose(): void {

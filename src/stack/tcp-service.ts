@@ -147,15 +147,13 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
   // Segments in.
 
   input(segment: Segment, by: Interface, now: number): Drop {
-    const entry = this.#table.find(
-      segment.dstAddr,
-      segment.dstPort,
-      segment.srcAddr,
-      segment.srcPort,
-    );
+    const entry = this.#find(segment);
     const { trace, handover } = this;
-    if (entry === null && handover !== null && this.#isElsewhere(handover, segment, by, now)) {
-      return Drop.ELSEWHERE;
+    if (entry === null && handover !== null) {
+      if (handover.isOvertaken(segment, now)) return Drop.SHARD_OVERTAKEN;
+      // The ACK of a cookie is known to nobody, and ours.
+      const isOurs = this.#passiveOpens.expects(segment, now);
+      if (!isOurs && handover.isElsewhere(segment, by)) return Drop.ELSEWHERE;
     }
     if (trace !== null) trace.received(segment, entry, now);
     const drop = this.#arrives(entry, segment, by, now);
@@ -163,9 +161,12 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     return drop;
   }
 
-  /** The ACK of a cookie is known to nobody, and ours. */
-  #isElsewhere(handover: Handover, segment: Segment, by: Interface, now: number): boolean {
-    return !this.#passiveOpens.expects(segment, now) && handover.isElsewhere(segment, by);
+  /** One that ended within this batch is there until its end, but a SYN is for the next one. */
+  #find({ dstAddr, dstPort, srcAddr, srcPort, flags }: Segment): Tcb | TimeWait | null {
+    const entry = this.#table.find(dstAddr, dstPort, srcAddr, srcPort);
+    if ((flags & SYN) === 0 || entry === null || entry.state !== State.CLOSED) return entry;
+    this.#table.remove(entry);
+    return null;
   }
 
   #arrives(entry: Tcb | TimeWait | null, segment: Segment, by: Interface, now: number): Drop {
@@ -390,6 +391,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
         this.#wheel.cancel(tcb.timer);
         this.#table.remove(tcb);
         this.#forgetPending(tcb);
+        if (this.handover !== null) this.handover.ended(tcb, now);
         // It is no longer the host's: what its user still does with it has nothing to settle.
         tcb.dirty = true;
         break;

@@ -78,6 +78,8 @@ export const enum Drop {
 
   /** For another shard, where too many wait already. */
   SHARD_QUEUE_FULL,
+  /** By way of another shard, behind the end of its connection, which it had no more to tell. */
+  SHARD_OVERTAKEN,
 }
 
 /** The name of each {@link Drop}, in order; `new Counters(DROP_REASONS)`. */
@@ -120,6 +122,7 @@ export const DROP_REASONS: readonly string[] = [
   'icmpType',
   'txNoRoute',
   'shardQueueFull',
+  'shardOvertaken',
 ];
 
 /** How many values {@link Drop} has. */

@@ -37,7 +37,11 @@ function begin({ control, module, ...boot }: Boot): void {
   giveHost(stack.host);
   setShard(current);
   // Peers hear of the end, unless the thread is terminated.
-  process.on('exit', () => stack.host.leave());
+  process.on('exit', () => {
+    stack.host.leave();
+    // At once, so that the kernel brings to other queues what nobody would read here.
+    link.close();
+  });
   control.on('message', (order: Order) => {
     switch (order.kind) {
       case 'peer':

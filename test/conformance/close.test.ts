@@ -127,6 +127,48 @@ describe('closing a connection (RFC 9293 §3.6, figure 5)', () => {
   });
 });
 
+describe('a SYN in the batch in which the connection before it ends', () => {
+  scripted('by the ACK of our FIN, opens the next one', {}, (p) => {
+    p.accept();
+    p.send('F.');
+    p.user.end();
+    p.expect('F.', { seq: 1, ack: 2 });
+    p.together(() => {
+      p.send('.', { ack: 2 });
+      p.send('S', { seq: 70_000 });
+    });
+    p.expect('S.', { seq: 0, ack: 70_001 });
+    p.send('.', { seq: 70_001, ack: 1 });
+    p.expectState('ESTABLISHED');
+    expect(p.user.events).toContain('closed');
+    expect(p.accepted).toBe(2);
+  });
+
+  scripted('by a reset, opens the next one', {}, (p) => {
+    p.accept();
+    p.together(() => {
+      p.send('R.');
+      p.send('S', { seq: 70_000 });
+    });
+    p.expect('S.', { seq: 0, ack: 70_001 });
+    p.expectState('SYN_RECEIVED');
+    expect(p.user.events).toContain('closed ECONNRESET');
+  });
+
+  scripted('is refused when nobody listens any more', {}, (p) => {
+    p.connect();
+    p.expect('S', { seq: 0 });
+    p.send('S.');
+    p.expect('.', { ack: 1 });
+    p.together(() => {
+      p.send('R.');
+      p.send('S', { seq: 70_000 });
+    });
+    p.expect('R.', { ack: 70_001 });
+    p.expectState('CLOSED');
+  });
+});
+
 describe('a user who lets go (RFC 9293 §3.6.1)', () => {
   scripted('SHLD-3: close with unread data sends RST', {}, (p) => {
     p.user.reads = false;

@@ -141,6 +141,47 @@ describe('what is nobody’s', () => {
     expect(scene.takenOver).toEqual([1, 0, 1]);
   });
 
+  test('but was overtaken by the end of its connection, gets no reset', () => {
+    const scene = new ShardScene(2);
+    listen(scene, [1]);
+    let packets = 0;
+    let late: Uint8Array | null = null;
+    // Only the SYN comes to the wrong shard in time; the ACK behind it takes long.
+    scene.steer = (packet) => {
+      if (++packets === 2) late = packet;
+      return [0, -1][packets - 1] ?? 1;
+    };
+    const client = connect(scene);
+    client.end();
+    scene.runtime.run(500);
+    expect(client.events).toContain('end');
+    scene.inject(late!, 0);
+    scene.runtime.run(1_000);
+    const { drops } = scene.shards[1]!.counters.snapshot();
+    expect(drops).toMatchObject({ shardOvertaken: 1, tcpNoConnection: 0 });
+    expect(scene.sent.filter(({ flags }) => flags.includes('R'))).toEqual([]);
+    // Much later it is an old duplicate as any other.
+    scene.runtime.run(10_000);
+    scene.inject(late!, 0);
+    scene.runtime.run(10_100);
+    expect(scene.sent.at(-1)!.flags).toBe('R');
+  });
+
+  test('and carries what had not arrived when its connection ended, gets a reset', () => {
+    const scene = new ShardScene(2);
+    listen(scene, [1]);
+    scene.steer = () => 1;
+    const client = connect(scene);
+    client.end();
+    scene.runtime.run(500);
+    const { localPort } = client.connection;
+    const last = scene.sent.at(-1)!;
+    const fields = { srcAddr: CLIENT, dstAddr: US, srcPort: localPort, dstPort: 80 };
+    scene.inject(writeSegment({ ...fields, flags: '.', seq: last.rawAck, data: text(1) }), 0);
+    scene.runtime.run(600);
+    expect(scene.sent.at(-1)!.flags).toBe('R');
+  });
+
   test('is lost and counted when too much waits', () => {
     const scene = new ShardScene(2);
     scene.board.addWaiting(0, 1, 4 * 1024 * 1024);
@@ -196,6 +237,18 @@ describe('when a shard has ended', () => {
     scene.runtime.run(1_000);
     expect(lost.events).toContain('closed ECONNRESET');
     expect(kept.isClosed).toBe(false);
+  });
+
+  test('by itself, it gets nothing more from others', () => {
+    const scene = new ShardScene(2);
+    listen(scene, [0, 1]);
+    scene.shards[0]!.leave();
+    expect(scene.board.alive).toBe(2);
+    expect(scene.board.listeners(80)).toBe(2);
+    scene.steer = () => 1;
+    const client = connect(scene);
+    scene.runtime.run(100);
+    expect(client.events).toEqual(['established']);
   });
 
   test('a SYN that comes again finds the connection that the first one has made', () => {
