@@ -3,10 +3,12 @@ import type { Tcb } from './tcb.js';
 
 /**
  * Proportional Rate Reduction (RFC 6937 §3): spreads the fall from the window at the loss to ssthresh
- * over one round trip, by the octets that each ACK says have arrived.
+ * over one round trip, by the octets that each ACK says have arrived. Of `flight`, `owed` octets should
+ * have been sent before: ACKs of the same batch have let them out. They count as arrived, and so wait
+ * for their turn as all else does.
  */
-export function beginReduction(tcb: Tcb, flight: number): void {
-  tcb.prrDelivered = 0;
+export function beginReduction(tcb: Tcb, flight: number, owed: number): void {
+  tcb.prrDelivered = owed;
   tcb.prrOut = 0;
   tcb.prrFlight = Math.max(flight, tcb.sndMss);
 }

@@ -24,6 +24,10 @@ describe('CUBIC (RFC 9438)', () => {
   test('§4.6: 0.7 of what was in flight is left, 2 segments at least', () => {
     const { state } = afterLoss(100);
     expect(state.ssthresh).toBe(70 * MSS);
+    // The window was not in use.
+    state.cwndLimited = false;
+    new Cubic().onLoss(state, 10 * MSS);
+    expect(state.ssthresh).toBe(7 * MSS);
     new Cubic().onLoss(state, 1_500);
     expect(state.ssthresh).toBe(2 * MSS);
   });
