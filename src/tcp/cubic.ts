@@ -9,6 +9,8 @@ const BETA = 0.7;
 const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
 /** §4.7: the part of a window below W_max that is remembered as the next W_max. */
 const FAST_CONVERGENCE = (1 + BETA) / 2;
+/** A queue that takes less than this part of the shortest round trip is none. */
+const QUEUE_SHARE = 1 / 16;
 
 /** What a congestion event changes, and what is restored when it was none (§4.9.2). */
 interface Epoch {
@@ -41,9 +43,20 @@ export class Cubic implements CongestionControl {
   #idled = false;
   /** Growth in bytes too small yet to show in cwnd. */
   #fraction = -0;
+  /** See {@link #timeRound}; ms, and {@link CongestionState.delivered} at which the flight is over. */
+  #shortestRtt = Infinity;
+  #rttBefore = Infinity;
+  #rttNow = Infinity;
+  #roundEnd = -0;
+  /** §4.2: where the window is to be a round trip after the target was worked out, in segments; by how
+   * much each segment lets it grow, and how many more do until the next. */
+  #target = -0;
+  #step = -0;
+  #stepsLeft = -0;
 
   onSample(state: CongestionState, sample: AckSample, now: number): void {
     this.#slowStart.onSample(state, sample);
+    this.#timeRound(state, sample);
     // §4.2: time in which the application set the pace is no time of the cubic function.
     if (this.#epoch.start >= 0 && (!state.cwndLimited || this.#idled)) {
       this.#epoch.start += now - this.#heardAt;
@@ -76,6 +89,7 @@ export class Cubic implements CongestionControl {
       epoch.k = Math.cbrt((epoch.wMax - cwnd) / C);
     }
     this.#afterTimeout = false;
+    this.#stepsLeft = 0;
   }
 
   /** §4.3 to §4.5, for so many segments that have arrived. */
@@ -86,11 +100,23 @@ export class Cubic implements CongestionControl {
     epoch.wEst += ((epoch.wEst >= epoch.cwndPrior ? 1 : ALPHA) * segments) / cwnd;
     const t = (now - epoch.start) / 1000;
     if (this.wCubic(t) < epoch.wEst) {
+      this.#stepsLeft = 0;
       this.#setCwnd(state, Math.max(cwnd, epoch.wEst));
       return;
     }
-    const target = Math.min(Math.max(this.wCubic(t + state.srtt / 1000), cwnd), 1.5 * cwnd);
-    this.#setCwnd(state, cwnd + ((target - cwnd) / cwnd) * segments);
+    if (this.#stepsLeft <= 0) this.#aim(cwnd, t + state.srtt / 1000);
+    this.#stepsLeft -= segments;
+    this.#setCwnd(state, Math.max(cwnd, Math.min(cwnd + this.#step * segments, this.#target)));
+  }
+
+  /**
+   * §4.2: "the target congestion window size after the next RTT". It holds for a window of segments, so
+   * that it is reached: with one for each ACK, each would take a part of what is left.
+   */
+  #aim(cwnd: number, at: number): void {
+    this.#target = Math.min(Math.max(this.wCubic(at), cwnd), 1.5 * cwnd);
+    this.#step = (this.#target - cwnd) / cwnd;
+    this.#stepsLeft = cwnd;
   }
 
   /** Figure 1, in segments, `t` seconds after congestion avoidance began. */
@@ -112,12 +138,37 @@ export class Cubic implements CongestionControl {
     Object.assign(this.#saved, epoch);
     const cwnd = state.cwnd / state.sndMss;
     epoch.cwndPrior = cwnd;
-    epoch.wMax = cwnd < epoch.wMax ? cwnd * FAST_CONVERGENCE : cwnd;
+    epoch.wMax = cwnd < epoch.wMax && this.#seesQueue() ? cwnd * FAST_CONVERGENCE : cwnd;
     epoch.start = -1;
     this.#fraction = 0;
     this.#savedPhase = this.#slowStart.phase;
     this.#slowStart.end();
-    state.ssthresh = Math.max(Math.floor(flight * BETA), 2 * state.sndMss);
+    // Of cwnd where it was in full use: of a batch of ACKs, those before the loss have let it grow, and
+    // what they let out is still to be sent. It never grows unless it is in use.
+    const used = state.cwndLimited ? state.cwnd : flight;
+    state.ssthresh = Math.max(Math.floor(used * BETA), 2 * state.sndMss);
+  }
+
+  /** The shortest round trip, and the shortest of this flight and the one before. */
+  #timeRound(state: CongestionState, { rtt, priorDelivered }: AckSample): void {
+    if (rtt < 0) return;
+    if (priorDelivered >= this.#roundEnd) {
+      this.#roundEnd = state.delivered;
+      this.#rttBefore = this.#rttNow;
+      this.#rttNow = rtt;
+    }
+    if (rtt < this.#rttNow) this.#rttNow = rtt;
+    if (rtt < this.#shortestRtt) this.#shortestRtt = rtt;
+  }
+
+  /**
+   * §4.7: fast convergence gives way to others where flows together have used all that there is, and
+   * "SHOULD be disabled" for one that is alone. A loss while nothing stands in the queue is no sign of
+   * others, nor that the path is saturated.
+   */
+  #seesQueue(): boolean {
+    const rtt = Math.min(this.#rttNow, this.#rttBefore);
+    return rtt === Infinity || rtt > this.#shortestRtt * (1 + QUEUE_SHARE);
   }
 
   /** §4.8. */

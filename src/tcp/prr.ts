@@ -3,11 +3,13 @@ import type { Tcb } from './tcb.js';
 
 /**
  * Proportional Rate Reduction (RFC 6937 §3): spreads the fall from the window at the loss to ssthresh
- * over one round trip, by the octets that each ACK says have arrived.
+ * over one round trip, by the octets that each ACK says have arrived. Of `flight`, `owed` octets should
+ * have been sent before: ACKs of the same batch have let them out. They count as arrived, and so wait
+ * for their turn as all else does.
  */
-export function beginReduction(tcb: Tcb, flight: number): void {
+export function beginReduction(tcb: Tcb, flight: number, owed: number): void {
   const { episode } = tcb;
-  episode.prrDelivered = 0;
+  episode.prrDelivered = owed;
   episode.prrOut = 0;
   episode.prrFlight = Math.max(flight, tcb.sndMss);
 }

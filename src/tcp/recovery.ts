@@ -24,6 +24,7 @@ import {
 } from './rack.js';
 import { MTU_PROBE, RACK, RENEGED, RTO, SACK_LOSS } from './retransmit-cause.js';
 import { detectLossByOctets } from './rfc6675.js';
+import { unsent } from './sender.js';
 import { Sent } from './sent-segments.js';
 import {
   beginEpisode,
@@ -136,7 +137,7 @@ function onSackAck(
   sampled(tcb, sample, now);
   // What was sent during the last recovery, and lost, begins the next.
   const lost = ended ? tcb.sent.lost : sample.newlyLost;
-  if (tcb.recovery === Recovery.OPEN && lost > 0) onLoss(tcb, lost, now);
+  if (tcb.recovery === Recovery.OPEN && lost > 0) onLoss(tcb, lost, sample.priorInFlight, now);
   if (tcb.recovery === Recovery.FAST) {
     const delivered = sample.ackedSacked;
     if (delivered > 0 || tcb.episode.prrOut === 0) {
@@ -171,25 +172,38 @@ function detectLoss(tcb: Tcb, sample: RateSample, now: number): number {
   return detectLossByTime(tcb, sample, now);
 }
 
-/** `octets` are lost: a sign of congestion, unless they were too large for the path. */
-function onLoss(tcb: Tcb, octets: number, now: number): void {
+/**
+ * `octets` are lost: a sign of congestion, unless they were too large for the path. So many were in
+ * flight, as far as was known, before the ACK that tells of it.
+ */
+function onLoss(tcb: Tcb, octets: number, priorInFlight: number, now: number): void {
   if (tcb.mtu.probe !== 0 && mtuProbeLost(tcb, octets, now)) tcb.lossCause = MTU_PROBE;
-  else enterFastRecovery(tcb, now);
+  else enterFastRecovery(tcb, priorInFlight, now);
 }
 
-function enterFastRecovery(tcb: Tcb, now: number): void {
+function enterFastRecovery(tcb: Tcb, priorInFlight: number, now: number): void {
   const { counters } = tcb.host;
   counters.tcpFastRetransmits++;
   counters.tcpSackRecovery++;
+  const owed = owedBefore(tcb, priorInFlight);
   // What SACKs have let out beyond cwnd is not counted (RFC 6675 §5 step 4.2).
-  const flight = Math.min(tcb.flight, tcb.cwnd);
+  const flight = Math.min(tcb.flight + owed, tcb.cwnd);
   beginEpisode(tcb, false);
   reduceForLoss(tcb, now);
   tcb.recover = tcb.sndNxt;
   tcb.recovery = Recovery.FAST;
   tcb.rack.probeOut = false;
   tcb.lossCause = tcb.lossDetection === LossDetection.RACK ? RACK : SACK_LOSS;
-  beginReduction(tcb, flight);
+  beginReduction(tcb, flight, owed);
+}
+
+/**
+ * Octets that earlier ACKs have let out and that are not sent yet, since output waits for the end of the
+ * batch; in full segments.
+ */
+function owedBefore(tcb: Tcb, priorInFlight: number): number {
+  const room = Math.min(tcb.cwnd - priorInFlight, tcb.sndWnd - tcb.flight, unsent(tcb));
+  return Math.max(room - (room % tcb.sndMss), 0);
 }
 
 /** All that was outstanding when recovery began is acknowledged. */
@@ -219,7 +233,7 @@ export function onReorderTimeout(tcb: Tcb, sample: RateSample, now: number): voi
   const { cwnd, ssthresh } = tcb;
   const wait = detectLossByTime(tcb, sample, now);
   if (sample.newlyLost > 0) {
-    if (tcb.recovery === Recovery.OPEN) onLoss(tcb, sample.newlyLost, now);
+    if (tcb.recovery === Recovery.OPEN) onLoss(tcb, sample.newlyLost, sample.priorInFlight, now);
     if (tcb.recovery === Recovery.FAST) reduceProportionally(tcb, tcb.sndMss, false);
     tellCongestion(tcb, cwnd, ssthresh, RACK.why, now);
   }

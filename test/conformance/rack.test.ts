@@ -276,6 +276,23 @@ describe('proportional rate reduction (RFC 6937 §3.1)', () => {
     expect(p.tcb.cwnd).toBeLessThanOrEqual(11 * MSS);
   });
 
+  scripted(
+    'of a batch, what ACKs before the loss have let out waits for its turn',
+    { tcp },
+    (p) => {
+      start(p, 60);
+      take(p, 0, 20);
+      p.run(RTT);
+      p.together(() => {
+        for (let n = 1; n <= 8; n++) sack(p, 0, [1, n + 1]);
+      });
+      // Half of the eight that have arrived, the first two among them.
+      for (const n of [0, 20, 21, 22]) p.expect('.', { seq: at(n), len: MSS });
+      p.expectNothing(0);
+      expect(p.tcb.ssthresh).toBe(10 * MSS);
+    },
+  );
+
   // RFC5681-4.3-b
   scripted('fifteen losses: packets are conserved while nothing moves on', { tcp }, (p) => {
     start(p, 60);

@@ -56,6 +56,7 @@ export function round(
     const sample = ackSample({
       acked: perAck,
       ackedSacked: perAck,
+      priorDelivered: Math.max(state.delivered - start, 0),
       marked: sent < marked ? perAck : 0,
       rtt,
     });

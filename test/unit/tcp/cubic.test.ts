@@ -24,6 +24,10 @@ describe('CUBIC (RFC 9438)', () => {
   test('§4.6: 0.7 of what was in flight is left, 2 segments at least', () => {
     const { state } = afterLoss(100);
     expect(state.ssthresh).toBe(70 * MSS);
+    // The window was not in use.
+    state.cwndLimited = false;
+    new Cubic().onLoss(state, 10 * MSS);
+    expect(state.ssthresh).toBe(7 * MSS);
     new Cubic().onLoss(state, 1_500);
     expect(state.ssthresh).toBe(2 * MSS);
   });
@@ -40,13 +44,26 @@ describe('CUBIC (RFC 9438)', () => {
     }
   });
 
+  test('§4.2: a window of segments brings it to the target, by however many ACKs', () => {
+    const target = C * (0.1 + 0.2 - Math.cbrt(30 / C)) ** 3 + 100;
+    for (const perAck of [71 * MSS, 10 * MSS, MSS]) {
+      const { cubic, state } = afterLoss(100, 200);
+      cubic.onAck(state, ackSample({ ackedSacked: 1 }), 0);
+      for (let acked = 0; acked < 71 * MSS; acked += perAck) {
+        cubic.onAck(state, ackSample({ ackedSacked: perAck }), 100);
+      }
+      expect(state.cwnd / MSS).toBeCloseTo(target, 2);
+    }
+  });
+
   test('§4.2: it grows by no more than half in a round trip', () => {
     const { cubic, state } = afterLoss(10, 10_000);
     round(cubic, state, 0);
     const before = state.cwnd;
     // 100 s later the function is far above.
     round(cubic, state, 100_000);
-    expect(state.cwnd / before).toBeLessThanOrEqual(Math.exp(0.5) + 0.01);
+    expect(state.cwnd / before).toBeGreaterThan(1.4);
+    expect(state.cwnd / before).toBeLessThan(1.501);
   });
 
   test('§4.3: on a short path it grows as Reno does: alpha segments a round trip, then 1', () => {
@@ -69,6 +86,21 @@ describe('CUBIC (RFC 9438)', () => {
     state.cwnd = 90 * MSS;
     cubic.onLoss(state, state.cwnd);
     expect(cubic.info(state).wMax).toBe(90 * MSS);
+  });
+
+  test('§4.7: there is nobody to give way to where losses meet no queue', () => {
+    for (const [queue, wMax] of [
+      [6, 80],
+      [7, (80 * (1 + BETA)) / 2],
+    ] as const) {
+      const { cubic, state } = afterLoss(100);
+      round(cubic, state, 0);
+      round(cubic, state, 200, { rtt: 100 + queue });
+      round(cubic, state, 400, { rtt: 100 + queue });
+      state.cwnd = 80 * MSS;
+      cubic.onLoss(state, state.cwnd);
+      expect(cubic.info(state).wMax).toBe(wMax * MSS);
+    }
   });
 
   test('§4.8: after a timeout K is 0 and the plateau where avoidance begins', () => {
