@@ -32,7 +32,7 @@ export interface TunOptions {
   /**
    * Where requests come one at a time and soon after the answer, goes on looking for the next one that
    * long (µs, 0 to 1,000,000) before it sleeps, as Linux does with SO_BUSY_POLL: shorter round trips for
-   * more CPU time. Other events of the loop get their turn meanwhile. Default 50; 0 on a single core, and
+   * more CPU time. Other events of the loop get their turn meanwhile. Default 100; 0 on a single core, and
    * with {@link queue}.
    */
   busyPoll?: number;

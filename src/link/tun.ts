@@ -18,8 +18,8 @@ const BULK_ARENAS = 64;
 /** With less than this left behind pinned bytes, a wake-up would read too little: a new arena. */
 const ARENA_REST_BYTES = 384 * 1024;
 const NEW_DEVICE_MTU = 1500;
-/** µs. About what a client on another core takes to see an answer and to send the next request. */
-const BUSY_POLL = 50;
+/** µs. What a client on another core takes to see an answer and to send the next request, or to open another connection. */
+const BUSY_POLL = 100;
 /** Pause in ms after the kernel had no memory for a packet. */
 const NO_BUFFERS_DELAY = 2;
 
