@@ -20,8 +20,8 @@ const COARSE_ROUND_TRIP = 2;
 const SHORTEST_ROUND_TRIP = 0.25;
 /** ms. A path that was short, and is now longer than what a full receive buffer adds, has changed. */
 const CHANGED_ROUND_TRIP = 16;
-/** Send buffer, in what the path holds at its rate: what is outstanding twice over, and a queue as long. */
-const PATHS_IN_SEND_BUFFER = 4;
+/** Send buffer, in what the path holds at its rate: what is outstanding, and as much to follow. */
+const PATHS_IN_SEND_BUFFER = 2;
 /** Without a sample. ms. */
 const UNKNOWN_ROUND_TRIP = 100;
 /** Beyond twice what was read, so that a sender in slow start is not held up: its initial window and more. */
