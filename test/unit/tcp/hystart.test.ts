@@ -14,7 +14,7 @@ function rounds(
   return rtts.map((rtt) => {
     state.flight = acks * MSS;
     for (let i = 0; i < acks; i++) {
-      hystart.onSample(state, ackSample({ rtt }));
+      hystart.onSample(state, ackSample({ rtt }), 0);
       state.bytesAcked += MSS;
     }
     return hystart.phase;
