@@ -55,7 +55,7 @@ export class Cubic implements CongestionControl {
   #stepsLeft = -0;
 
   onSample(state: CongestionState, sample: AckSample, now: number): void {
-    this.#slowStart.onSample(state, sample);
+    this.#slowStart.onSample(state, sample, now);
     this.#timeRound(state, sample);
     // §4.2: time in which the application set the pace is no time of the cubic function.
     if (this.#epoch.start >= 0 && (!state.cwndLimited || this.#idled)) {

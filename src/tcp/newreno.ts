@@ -18,8 +18,8 @@ export class NewReno implements CongestionControl {
     this.#slowStart = hystart ? new HyStart() : null;
   }
 
-  onSample(state: CongestionState, sample: AckSample): void {
-    this.#slowStart?.onSample(state, sample);
+  onSample(state: CongestionState, sample: AckSample, now: number): void {
+    this.#slowStart?.onSample(state, sample, now);
   }
 
   onAck(state: CongestionState, sample: AckSample): void {

@@ -14,7 +14,7 @@ function rounds(
   return rtts.map((rtt) => {
     state.flight = acks * MSS;
     for (let i = 0; i < acks; i++) {
-      hystart.onSample(state, ackSample({ rtt }));
+      hystart.onSample(state, ackSample({ rtt }), 0);
       state.bytesAcked += MSS;
     }
     return hystart.phase;
@@ -74,6 +74,66 @@ describe('HyStart++ (RFC 9406)', () => {
     const state = new FakeState();
     hystart.end();
     expect(rounds(hystart, state, [20, 20, 90, 90])).not.toContain(CONSERVATIVE);
+  });
+
+  describe('on long paths, by ACK trains', () => {
+    /** A round of ACKs of a segment each, the first at `from`, 1 ms apart. */
+    function flight(
+      hystart: HyStart,
+      state: FakeState,
+      from: number,
+      acks: number,
+      rtt: number,
+    ): void {
+      state.flight = state.cwnd;
+      for (let i = 0; i < acks; i++) {
+        state.bytesAcked += MSS;
+        hystart.onSample(state, ackSample({ rtt }), from + i);
+      }
+    }
+
+    function started(rtt: number, cwnd: number): [HyStart, FakeState] {
+      const hystart = new HyStart();
+      const state = new FakeState();
+      state.cwnd = cwnd * MSS;
+      flight(hystart, state, 0, rtt / 2 + 2, rtt);
+      return [hystart, state];
+    }
+
+    test.each([
+      // A segment per ms: the path holds as many as the round trip has ms.
+      [160, 279, STANDARD],
+      [160, 280, CONSERVATIVE],
+      [120, 280, STANDARD],
+    ])('round trip %d ms, window of %d segments: phase %d', (rtt, cwnd, phase) => {
+      expect(started(rtt, cwnd)[0].phase).toBe(phase);
+    });
+
+    test('nothing is concluded from ACKs of an application that sends slowly', () => {
+      const hystart = new HyStart();
+      const state = new FakeState();
+      state.cwnd = 280 * MSS;
+      state.cwndLimited = false;
+      flight(hystart, state, 0, 200, 160);
+      expect(hystart.phase).toBe(STANDARD);
+    });
+
+    test('slow start is over when a later round has a queue', () => {
+      const [hystart, state] = started(160, 280);
+      flight(hystart, state, 100, 280, 175);
+      expect(hystart.phase).toBe(CONSERVATIVE);
+      state.cwnd = 300 * MSS;
+      flight(hystart, state, 380, 300, 176);
+      expect(hystart.phase).toBe(OVER);
+      expect(state.ssthresh).toBe(300 * MSS);
+    });
+
+    test('slow start goes on, trains or not, when five rounds have no queue', () => {
+      const [hystart, state] = started(160, 280);
+      for (let i = 0; i < 7; i++) flight(hystart, state, 100 + 280 * i, 280, 160);
+      expect(hystart.phase).toBe(STANDARD);
+      expect(hystart.growth(MSS)).toBe(MSS);
+    });
   });
 
   for (const control of [new Cubic(), new NewReno({ hystart: true })]) {
