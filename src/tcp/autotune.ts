@@ -22,6 +22,8 @@ const SHORTEST_ROUND_TRIP = 0.25;
 const CHANGED_ROUND_TRIP = 16;
 /** Send buffer, in what the path holds at its rate: what is outstanding, and as much to follow. */
 const PATHS_IN_SEND_BUFFER = 2;
+/** Bytes. Where that is little, the shortest round trip is one that hosts with much to do do not repeat. */
+const SHORT_PATH_SEND_BUFFER = 768 * 1024;
 /** Without a sample. ms. */
 const UNKNOWN_ROUND_TRIP = 100;
 /** Beyond twice what was read, so that a sender in slow start is not held up: its initial window and more. */
@@ -87,7 +89,8 @@ export function tuneSendBuffer(tcb: Tcb): void {
 function usefulSendBuffer(tcb: Tcb): number {
   const isShort = tcb.minRtt > 0 && tcb.minRtt < COARSE_ROUND_TRIP && tcb.srtt < CHANGED_ROUND_TRIP;
   if (!isShort || tcb.delivery.rate === 0) return Infinity;
-  return PATHS_IN_SEND_BUFFER * (tcb.delivery.rate / 1_000) * tcb.minRtt;
+  const useful = PATHS_IN_SEND_BUFFER * (tcb.delivery.rate / 1_000) * tcb.minRtt;
+  return Math.max(useful, SHORT_PATH_SEND_BUFFER);
 }
 
 /** What timestamps cannot tell, and would tell too long once the buffers are full. */
