@@ -20,10 +20,8 @@ const COARSE_ROUND_TRIP = 2;
 const SHORTEST_ROUND_TRIP = 0.25;
 /** ms. A path that was short, and is now longer than what a full receive buffer adds, has changed. */
 const CHANGED_ROUND_TRIP = 16;
-/** Send buffer, in what the path holds at its rate: what is outstanding, and as much to follow. */
-const PATHS_IN_SEND_BUFFER = 2;
-/** Bytes. Where that is little, the shortest round trip is one that hosts with much to do do not repeat. */
-const SHORT_PATH_SEND_BUFFER = 768 * 1024;
+/** Send buffer, in what the path holds at its rate: what is outstanding twice over, and a queue as long. */
+const PATHS_IN_SEND_BUFFER = 4;
 /** Without a sample. ms. */
 const UNKNOWN_ROUND_TRIP = 100;
 /** Beyond twice what was read, so that a sender in slow start is not held up: its initial window and more. */
@@ -89,8 +87,7 @@ export function tuneSendBuffer(tcb: Tcb): void {
 function usefulSendBuffer(tcb: Tcb): number {
   const isShort = tcb.minRtt > 0 && tcb.minRtt < COARSE_ROUND_TRIP && tcb.srtt < CHANGED_ROUND_TRIP;
   if (!isShort || tcb.delivery.rate === 0) return Infinity;
-  const useful = PATHS_IN_SEND_BUFFER * (tcb.delivery.rate / 1_000) * tcb.minRtt;
-  return Math.max(useful, SHORT_PATH_SEND_BUFFER);
+  return PATHS_IN_SEND_BUFFER * (tcb.delivery.rate / 1_000) * tcb.minRtt;
 }
 
 /** What timestamps cannot tell, and would tell too long once the buffers are full. */
