@@ -42,16 +42,17 @@ describe('tuntcp serve --workers', () => {
   it('is captured and traced as one', async () => {
     await withWorkers(async (namespace) => {
       const capture = namespace.tuntcp(['capture', '-c', '60']);
-      const trace = namespace.tuntcp(['trace', '--json', '-c', '60']);
+      const trace = namespace.tuntcp(['trace', '--json', '-c', '150']);
       await Promise.all([capture.says(/tun0/), trace.says(/tun0/)]);
-      for (let i = 0; i < 12; i++) await namespace.exec('nc', ['-d', SERVER, '13']);
+      // More than ten events each, so that those of a dozen are seen: all on one thread is unlikely.
+      for (let i = 0; i < 16; i++) await namespace.exec('nc', ['-d', SERVER, '13']);
       const packets = (await capture.end()).text.trim().split('\n');
       expect(packets).toHaveLength(60);
       const events = (await trace.end()).text
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line));
-      expect(events).toHaveLength(60);
+      expect(events).toHaveLength(150);
       // A SYN is nobody's yet.
       const known = events.filter(({ connection }) => connection !== null);
       const ids = new Set(known.map(({ connection }) => connection.id % 2));

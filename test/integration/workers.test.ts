@@ -55,7 +55,9 @@ describeInNamespace('shards in worker threads', () => {
 
   it('lose the connections of one that is terminated, and no others', async () => {
     const { terminated, other, after } = await resultOf('terminated');
-    expect(terminated).toEqual(['ECONNRESET']);
+    // Now and then the kernel tells its client of a reset only that no more comes.
+    expect(terminated).toContain('ECONNRESET');
+    expect(terminated).not.toContain('whole');
     expect(other).toEqual(['whole']);
     expect(after).toEqual({ 1: 10 });
   });
