@@ -2,6 +2,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Speed } from '../test/sim/support/speed.js';
+import { runCommand, usage } from './lib/command.js';
 
 const HELP = `Usage: scripts/bench-sim [--seconds N] [--runs N] [--json]
 
@@ -60,14 +61,7 @@ function cpuTime(): number {
 function integer(name: string, text: string, least: number): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= least) return value;
-  throw Object.assign(new Error(`${name} takes an integer from ${least} on, not '${text}'`), {
-    code: 'ERR_PARSE_ARGS_VALUE',
-  });
+  throw usage(`${name} takes an integer from ${least} on, not '${text}'`);
 }
 
-try {
-  process.exitCode = main();
-} catch (error) {
-  console.error(`scripts/bench-sim: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS') ? 2 : 1;
-}
+void runCommand('scripts/bench-sim', main);

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
+import { runCommand } from './lib/command.js';
 import { converseInMemory } from './lib/demo-memory.js';
 import { Report } from './lib/demo-report.js';
 import { converseOverTun } from './lib/demo-tun.js';
@@ -84,13 +85,4 @@ function whyNoTun(): string | null {
   return missing.length === 0 ? null : `not installed: ${missing.join(', ')}`;
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    const usage = String(error?.code).startsWith('ERR_PARSE_ARGS');
-    console.error(`scripts/demo: ${error?.message ?? error}`);
-    process.exitCode = usage ? 2 : 1;
-  },
-);
+void runCommand('scripts/demo', main);

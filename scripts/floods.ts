@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { jsonObject, runCommand, usage } from './lib/command.js';
 import { FLOODS, type Flood } from './lib/floods/kinds.js';
 import { type Outcome, printOutcomes } from './lib/floods/report.js';
 import { compileFlooder, flood } from './lib/floods/trial.js';
@@ -47,7 +48,7 @@ async function main(): Promise<number> {
   const seconds = whole('--seconds', values.seconds, 1, 60);
   const connections = whole('--connections', values.connections, 1, 60_000);
   const rate = whole('--rate', values.rate, 0, 10_000_000);
-  const tcp = settings(values.tcp);
+  const tcp = jsonObject('--tcp', values.tcp);
   if (!isInOwnNamespace()) return runInOwnNamespace(__filename, process.argv.slice(2));
 
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
@@ -69,31 +70,10 @@ function named(name: string): Flood {
   throw usage(`--kinds takes some of ${FLOODS.map(({ kind }) => kind).join(', ')}, not '${name}'`);
 }
 
-function settings(text: string): object {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value;
-  } catch {}
-  throw usage(`--tcp takes a JSON object, not '${text}'`);
-}
-
 function whole(name: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   throw usage(`${name} takes a whole number from ${least} to ${most}, not '${text}'`);
 }
 
-function usage(message: string): Error {
-  return Object.assign(new Error(message), { code: 'ERR_PARSE_ARGS_VALUE' });
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    progress('');
-    console.error(`scripts/floods: ${error?.message ?? error}`);
-    process.exitCode = String(error?.code).startsWith('ERR_PARSE_ARGS') ? 2 : 1;
-  },
-);
+void runCommand('scripts/floods', () => main().finally(() => progress('')));

@@ -3,6 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Answer, Failure, Request } from '../test/fuzz/support/worker.js';
+import { runCommand, showOnTerminal, usage } from './lib/command.js';
 import { SeedWorker } from './lib/seed-worker.js';
 
 const HELP = `Usage: scripts/fuzz [--packets N | --seconds N] [--seed N] [--workers N] [--json]
@@ -103,7 +104,7 @@ async function main(): Promise<number> {
   const run = await tryAll(options);
   if (values.grow) return grow(run);
   const failures = await shrinkAll(run.failed, options.shrink);
-  progress('');
+  showOnTerminal('');
   if (values.json) console.log(JSON.stringify({ ...run, fresh: undefined, failures }));
   else print(run, failures);
   return run.failed.length === 0 ? 0 : 1;
@@ -116,9 +117,7 @@ function load<T>(file: string): Promise<T> {
 function integer(name: string, text: string, least: number): number {
   const value = Number(text);
   if (text !== '' && Number.isSafeInteger(value) && value >= least) return value;
-  throw Object.assign(new Error(`${name} takes an integer from ${least} on, not '${text}'`), {
-    code: 'ERR_PARSE_ARGS_VALUE',
-  });
+  throw usage(`${name} takes an integer from ${least} on, not '${text}'`);
 }
 
 function newWorker(): SeedWorker<Request, Answer> {
@@ -155,7 +154,9 @@ async function tryAll({ packets, seconds, seed, workers }: Options): Promise<Run
       }
       const rate = (run.packets / (Date.now() - started)) * 1000;
       const bad = run.failed.length === 0 ? '' : `, ${run.failed.length} failed`;
-      progress(`${run.packets} packets, ${rate.toFixed(0)} per second, ${keys.size} things${bad}`);
+      showOnTerminal(
+        `${run.packets} packets, ${rate.toFixed(0)} per second, ${keys.size} things${bad}`,
+      );
     }
     worker.stop();
   };
@@ -181,7 +182,7 @@ async function shrinkAll(failed: readonly Failed[], most: number): Promise<Failu
   }
   const failures: Failure[] = [];
   for (const { seed, problem } of [...kinds.values()].slice(0, most)) {
-    progress(`making seed ${seed} small: ${problem}`);
+    showOnTerminal(`making seed ${seed} small: ${problem}`);
     const worker = newWorker();
     const answer = await worker.ask({ shrink: seed, limit: SHRINK_MS }, SHRINK_MS);
     worker.stop();
@@ -220,7 +221,7 @@ async function grow(run: Run): Promise<number> {
     if (Date.now() > deadline) break;
     const news = keys.filter((key) => !covered.has(key));
     if (news.length === 0 || interrupted) continue;
-    progress(`making seed ${seed} small, for ${news[0]}`);
+    showOnTerminal(`making seed ${seed} small, for ${news[0]}`);
     const worker = newWorker();
     const answer = await worker.ask({ grow: seed, keys: news, limit: GROW_MS }, GROW_MS);
     worker.stop();
@@ -230,7 +231,7 @@ async function grow(run: Run): Promise<number> {
     for (const key of coverageOf(CORPUS, [path.basename(file)])) covered.add(key);
     added++;
   }
-  progress('');
+  showOnTerminal('');
   console.log(`${added} cases added, ${covered.size} things are done by the corpus now`);
   return 0;
 }
@@ -254,16 +255,4 @@ function printFailure(failure: Failure): void {
   console.log(`  once more  scripts/fuzz --replay ${failure.file}\n`);
 }
 
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    console.error(`scripts/fuzz: ${error?.message ?? error}`);
-    process.exitCode = String(error?.code).startsWith('ERR_PARSE_ARGS') ? 2 : 1;
-  },
-);
+void runCommand('scripts/fuzz', main);

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import type * as Command from '../test/conformance/packet-scripts/command.js';
+import { usage } from './lib/command.js';
 
 const HELP = `Usage: scripts/packet-script FILE... [--on ours|linux] [--json]
 
@@ -71,10 +72,6 @@ function filesOf(file: string, name: string): string[] {
     .map((each) => path.join(file, each))
     .filter((each) => each.endsWith('.pkt') && !each.startsWith(PREAMBLES))
     .sort();
-}
-
-function usage(message: string): Error {
-  return Object.assign(new Error(message), { code: 'ERR_PARSE_ARGS_VALUE' });
 }
 
 process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
+import { runCommand, usage } from './lib/command.js';
 import { renderFigure } from './plots/figure.js';
 import { FIGURES } from './plots/figures.js';
 
@@ -31,9 +32,7 @@ function main(): number {
   const names = positionals.length > 0 ? positionals : Object.keys(FIGURES);
   const unknown = names.find((name) => !Object.hasOwn(FIGURES, name));
   if (unknown !== undefined) {
-    throw Object.assign(new Error(`there is no picture '${unknown}'; see scripts/plot --help`), {
-      code: 'ERR_PARSE_ARGS_VALUE',
-    });
+    throw usage(`there is no picture '${unknown}'; see scripts/plot --help`);
   }
   if (!values.check) fs.mkdirSync(values.into, { recursive: true });
   let stale = 0;
@@ -51,9 +50,4 @@ function main(): number {
   return stale === 0 ? 0 : 1;
 }
 
-try {
-  process.exitCode = main();
-} catch (error) {
-  console.error(`scripts/plot: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS') ? 2 : 1;
-}
+void runCommand('scripts/plot', main);

@@ -2,6 +2,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Answer, Failure, Request } from '../test/sim/support/worker.js';
+import { runCommand, showOnTerminal, usage } from './lib/command.js';
 import { SeedWorker } from './lib/seed-worker.js';
 
 const HELP = `Usage: scripts/simulate [--seeds N] [--from SEED] [--jobs N] [--shrink N] [--json]
@@ -67,11 +68,11 @@ async function main(): Promise<number> {
   const seconds = (Date.now() - started) / 1000;
   const failures: Failure[] = [];
   for (const { seed, problem } of failed.slice(0, options.shrink)) {
-    progress(`making seed ${seed} small: ${problem}`);
+    showOnTerminal(`making seed ${seed} small: ${problem}`);
     const failure = await shrunk(seed);
     if (failure !== null) failures.push(failure);
   }
-  progress('');
+  showOnTerminal('');
   if (values.json) console.log(JSON.stringify({ ...options, seconds, failed, failures }));
   else print(options, seconds, failed, failures);
   return failed.length === 0 ? 0 : 1;
@@ -80,9 +81,7 @@ async function main(): Promise<number> {
 function integer(name: string, text: string, least: number): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= least && value <= 0x7fff_ffff) return value;
-  throw Object.assign(new Error(`${name} takes an integer from ${least} on, not '${text}'`), {
-    code: 'ERR_PARSE_ARGS_VALUE',
-  });
+  throw usage(`${name} takes an integer from ${least} on, not '${text}'`);
 }
 
 /** Tries all seeds in several processes; those that failed, in order. */
@@ -111,7 +110,7 @@ async function tryAll({ seeds, from, jobs }: Options): Promise<Failed[]> {
       tried += count;
       const rate = (tried / (Date.now() - started)) * 1000;
       const bad = failed.length === 0 ? '' : `, ${failed.length} failed`;
-      progress(`${tried} of ${seeds} seeds, ${rate.toFixed(0)} per second${bad}`);
+      showOnTerminal(`${tried} of ${seeds} seeds, ${rate.toFixed(0)} per second${bad}`);
     }
     worker.stop();
   };
@@ -150,16 +149,4 @@ function print(options: Options, seconds: number, failed: Failed[], failures: Fa
   );
 }
 
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    console.error(`scripts/simulate: ${error?.message ?? error}`);
-    process.exitCode = String(error?.code).startsWith('ERR_PARSE_ARGS') ? 2 : 1;
-  },
-);
+void runCommand('scripts/simulate', main);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { jsonObject, runCommand, usage } from './lib/command.js';
 import { machine } from './lib/machine.js';
 import { isInOwnNamespace, runInOwnNamespace } from './lib/own-namespace.js';
 import { chosenCells, grid, quickGrid } from './versus/cells.js';
@@ -89,7 +90,7 @@ async function main(): Promise<number> {
   const whole = values.quick ? quickGrid() : grid();
   const cells = values.cells === undefined ? whole : chosenCells(values.cells);
   const { linux, anyway, ours = OUR_NAME[linux] ?? linux } = values;
-  const tcp = { congestionControl: ours, ...buffers(), ...parseTcp(values.tcp) };
+  const tcp = { congestionControl: ours, ...buffers(), ...jsonObject('--tcp', values.tcp) };
   const limit = positive('--for', values.for);
   const setup = { ...machine(), linux, ours: tcp.congestionControl, seconds };
   const show = (figures: GridFigures): number => {
@@ -135,31 +136,10 @@ function buffers(): { sendBuffer: number; receiveBuffer: number } {
   return { sendBuffer: BUFFER_BYTES, receiveBuffer: BUFFER_BYTES };
 }
 
-function parseTcp(text: string): object {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value;
-  } catch {}
-  throw usage(`--tcp takes a JSON object, not '${text}'`);
-}
-
 function positive(name: string, text: string): number {
   const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
   throw usage(`${name} takes a number above 0, not '${text}'`);
 }
 
-function usage(message: string): Error {
-  return Object.assign(new Error(message), { code: 'ERR_PARSE_ARGS_VALUE' });
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error) => {
-    progress('');
-    console.error(`scripts/versus-linux: ${error?.message ?? error}`);
-    process.exitCode = String(error?.code).startsWith('ERR_PARSE_ARGS') ? 2 : 1;
-  },
-);
+void runCommand('scripts/versus-linux', () => main().finally(() => progress('')));
