@@ -2,11 +2,11 @@ import { availableParallelism, constants } from 'node:os';
 import { RX_CHECKSUM_VOUCHED, RxBatch, type TxBatch } from '../base/batch.js';
 import { VIRTIO_HEADER_BYTES, virtioSegmentSize, virtioVouched } from '../wire/virtio.js';
 import { described, deviceError, EBADFD } from './device-error.js';
-import { steadyHeap } from './heap-ballast.js';
 import { HostSide } from './host-side.js';
 import type { Link, LinkReceiver } from './link.js';
 import { addon, type NativeDevice, Queues } from './native.js';
 import { PacketQueue } from './packet-queue.js';
+import { steadyHeap } from './steady-heap.js';
 import { checkTunOptions, type TunOptions, wrongValue } from './tun-options.js';
 
 export { setLoopbackUp } from './host-side.js';

@@ -7,6 +7,6 @@ const PROGRAM = path.join(import.meta.dirname, 'programs/steady-heap.mjs');
 
 it('does not have V8 mark a small heap again and again while much is received', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM], { timeout: 60_000 });
-  // 20 to 50 where nothing is done about it.
-  expect(JSON.parse(stdout).majors).toBeLessThan(10);
+  // Some 300 where nothing is done about it.
+  expect(JSON.parse(stdout).majors).toBeLessThan(100);
 });

@@ -1,4 +1,4 @@
-// How often V8 marks its heap while 2 GiB arrive that are kept for a moment: prints the number of major
+// How often V8 marks its heap while 16 GiB arrive that are kept for a moment: prints the number of major
 // collections as JSON, of the second half. The heap has between 8 and 14 MiB, as that of a small server has, but
 // for what TunLink adds.
 import { constants, PerformanceObserver } from 'node:perf_hooks';
@@ -7,7 +7,7 @@ import { TunLink } from '../../../dist/link/tun.js';
 
 const HEAP = 11 * 1024 * 1024;
 const PACKET = 60_000;
-const BATCHES = 4_096;
+const BATCHES = 32_768;
 const PACKETS = 8;
 
 const device = {
