@@ -6,6 +6,13 @@ import type { Handle } from './handle.js';
 import type { OnRead } from './read-sink.js';
 import { validateInt32, validateNumber } from './validate.js';
 
+/** What `Duplex` looks at. */
+type StreamOptions = DuplexOptions &
+  Pick<SocketConstructorOpts, 'readable' | 'writable'> & { captureRejections?: boolean };
+
+/** Every property of `Options`, and none left out. */
+type Complete<Options> = { [Name in keyof Required<Options>]: Options[Name] };
+
 /** Options of `new Socket()`; `fd` is refused, since no kernel has our sockets. */
 export interface SocketOptions extends SocketConstructorOpts, Pick<DuplexOptions, 'highWaterMark'> {
   noDelay?: boolean;
@@ -25,6 +32,39 @@ export interface SocketOptions extends SocketConstructorOpts, Pick<DuplexOptions
   blockList?: BlockList;
   /** The eight bits of IPv4's type of service, for {@link Socket.getTypeOfService}. */
   typeOfService?: number;
+}
+
+/**
+ * What `Duplex` is told. Of one shape for all sockets: what is spread has another for each, and V8 then
+ * looks up every option anew.
+ */
+export function streamOptions(given: SocketOptions & StreamOptions): DuplexOptions {
+  return {
+    allowHalfOpen: Boolean(given.allowHalfOpen),
+    emitClose: false,
+    autoDestroy: true,
+    decodeStrings: false,
+    // The constructor sees to it, once there is a socket that can be destroyed.
+    signal: undefined,
+    readable: given.readable,
+    writable: given.writable,
+    objectMode: given.objectMode,
+    readableObjectMode: given.readableObjectMode,
+    writableObjectMode: given.writableObjectMode,
+    highWaterMark: given.highWaterMark,
+    readableHighWaterMark: given.readableHighWaterMark,
+    writableHighWaterMark: given.writableHighWaterMark,
+    writableCorked: given.writableCorked,
+    encoding: given.encoding,
+    defaultEncoding: given.defaultEncoding,
+    construct: given.construct,
+    read: given.read,
+    write: given.write,
+    writev: given.writev,
+    final: given.final,
+    destroy: given.destroy,
+    captureRejections: given.captureRejections,
+  } satisfies Complete<StreamOptions> as StreamOptions;
 }
 
 /** Throws for options that a socket cannot have, before it is made. */

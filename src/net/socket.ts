@@ -24,7 +24,12 @@ import { NODE_MAJOR } from './node-version.js';
 import type { ReadSink } from './read-sink.js';
 import { readSink } from './read-sink.js';
 import type { SocketOptions } from './socket-options.js';
-import { checkBlockList, refuseForeign, refuseUnsupported } from './socket-options.js';
+import {
+  checkBlockList,
+  refuseForeign,
+  refuseUnsupported,
+  streamOptions,
+} from './socket-options.js';
 import {
   validateAbortSignal,
   validateDuration,
@@ -113,17 +118,9 @@ export class Socket extends Endpoint implements HandleOwner {
 
   constructor(options?: SocketOptions | number) {
     const given: SocketOptions & DuplexOptions =
-      typeof options === 'number' ? { fd: options } : { ...options };
+      typeof options === 'number' ? { fd: options } : (options ?? {});
     refuseUnsupported(given);
-    super({
-      ...given,
-      allowHalfOpen: Boolean(given.allowHalfOpen),
-      emitClose: false,
-      autoDestroy: true,
-      decodeStrings: false,
-      // Below, when there is a socket that can be destroyed.
-      signal: undefined,
-    });
+    super(streamOptions(given));
     if (given.signal) addAbortSignal(given.signal, this);
     refuseForeign(given, (handle) => handle instanceof Handle);
     this.#noDelay = Boolean(given.noDelay);
