@@ -33,6 +33,10 @@ export class ByteRing {
   /** The storage; empty when nothing is stored. {@link position} says where a byte lies in it. */
   bytes: Uint8Array = EMPTY;
   #front = 0;
+  /** Most bytes stored since it was last empty. */
+  #peak = 0;
+  /** The same of the time before: what the first storage has room for, lest it grow step by step each time. */
+  #expected = 0;
 
   /** `limit`: most bytes to store, up to 2^30. May be raised later. */
   constructor(public limit: number) {}
@@ -45,13 +49,15 @@ export class ByteRing {
   push(source: Uint8Array, offset: number, length: number): number {
     const count = Math.min(length, this.free);
     if (count <= 0) return 0;
-    if (this.length + count > this.bytes.length) this.#grow(this.length + count);
+    const total = this.length + count;
+    if (total > this.bytes.length) this.#grow(Math.max(total, this.#expected));
     const bytes = this.bytes;
     const back = (this.#front + this.length) & (bytes.length - 1);
     const first = Math.min(count, bytes.length - back);
     copyBytes(source, offset, first, bytes, back);
     if (first < count) copyBytes(source, offset + first, count - first, bytes, 0);
-    this.length += count;
+    this.length = total;
+    if (total > this.#peak) this.#peak = total;
     return count;
   }
 
@@ -72,10 +78,13 @@ export class ByteRing {
 
   /** Removes everything. */
   clear(): void {
-    if (this.bytes.length > 0) giveBack(this.bytes);
+    if (this.bytes === EMPTY) return;
+    giveBack(this.bytes);
     this.bytes = EMPTY;
     this.length = 0;
     this.#front = 0;
+    this.#expected = this.#peak;
+    this.#peak = 0;
   }
 
   #grow(needed: number): void {
