@@ -88,6 +88,11 @@ export class CaptureLink extends LinkWrapper {
     this.start();
   }
 
+  /** Whoever reads a capture expects packets that say how long they are. */
+  get gsoMaxSize(): number | undefined {
+    return this.#wanted() ? undefined : this.inner.gsoMaxSize;
+  }
+
   /**
    * Gives packets to another sink as well, from now on and until the function that this returns is
    * called.

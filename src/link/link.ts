@@ -16,6 +16,11 @@ export interface Link {
    */
   readonly offload: boolean;
   /**
+   * The largest packet in bytes that the link takes with {@link offload}; 65,535 where it does not say.
+   * In one that is larger, the total length of IPv4 stands as 0 (Linux's "BIG TCP").
+   */
+  readonly gsoMaxSize?: number;
+  /**
    * True for a link without {@link offload} that does what costs most of it: it vouches for TCP
    * checksums that it has found right, and completes those that are left as with offload. The host
    * merges and cuts segments for it, a batch at a time, where nobody watches each of them.

@@ -1,6 +1,8 @@
-import { availableParallelism, constants } from 'node:os';
+import { availableParallelism, constants, release } from 'node:os';
 import { RX_CHECKSUM_VOUCHED, RxBatch, type TxBatch } from '../base/batch.js';
+import { IPV4_MAX_BYTES } from '../wire/ipv4.js';
 import { VIRTIO_HEADER_BYTES, virtioSegmentSize, virtioVouched } from '../wire/virtio.js';
+import { takesBigTcp } from './big-tcp.js';
 import { described, deviceError, EBADFD } from './device-error.js';
 import { HostSide } from './host-side.js';
 import type { Link, LinkReceiver } from './link.js';
@@ -13,6 +15,8 @@ export { setLoopbackUp } from './host-side.js';
 export type { TunOptions } from './tun-options.js';
 
 const ARENA_BYTES = 1024 * 1024;
+/** The largest packet that the kernel is given: as many bytes as it has room for in pages of 8 KiB. */
+const GSO_MAX_SIZE = 128 * 1024;
 /** Arenas after which a transfer is a large one. */
 const BULK_ARENAS = 64;
 /** With less than this left behind pinned bytes, a wake-up would read too little: a new arena. */
@@ -145,6 +149,7 @@ export class TunLink implements Link {
   readonly name: string;
   readonly mtu: number;
   readonly offload: boolean;
+  readonly gsoMaxSize = takesBigTcp(release()) ? GSO_MAX_SIZE : IPV4_MAX_BYTES;
   readonly softwareOffload: boolean;
   readonly headroom: number;
   readonly counters: TunCounters = {

@@ -16,6 +16,10 @@ export class WatchedLink extends LinkWrapper {
     this.lost.catch(() => {});
   }
 
+  get gsoMaxSize(): number | undefined {
+    return this.inner.gsoMaxSize;
+  }
+
   open(receiver: LinkReceiver): void {
     this.inner.open({
       receive: (batch) => receiver.receive(batch),

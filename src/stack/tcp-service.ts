@@ -125,7 +125,8 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     const { link } = this.interfaces.all[tcb.interfaceIndex]!;
     const cutBelow = link.offload || (link.softwareOffload === true && this.trace === null);
     if (!cutBelow || tcb.mayFragment) return tcb.sndMss;
-    const most = IPV4_MAX_BYTES - IPV4_HEADER_BYTES - TCP_HEADER_BYTES - TCP_MAX_OPTION_BYTES;
+    const largest = link.gsoMaxSize ?? IPV4_MAX_BYTES;
+    const most = largest - IPV4_HEADER_BYTES - TCP_HEADER_BYTES - TCP_MAX_OPTION_BYTES;
     return Math.max(tcb.sndMss, most - (most % tcb.sndMss));
   }
 

@@ -40,7 +40,7 @@ export const MAX_ROWS = 8_192;
 const COARSE_ROWS = MAX_ROWS / 2;
 /** Only retransmission may use the last of the rows: what SACK blocks cut up must still go out. */
 const SACK_ROWS = MAX_ROWS - 1_024;
-/** A row stands for at most a burst of segmentation offload. Bytes. */
+/** To more than that, nothing joins. Bytes. */
 const MAX_ROW_BYTES = 65_536;
 
 /** The state of delivery-rate estimation that a row remembers from when it was sent; see `delivery-rate.ts`. */
@@ -56,7 +56,7 @@ export interface SendState {
  * What is outstanding, from SND.UNA to SND.NXT, in ascending rows without gaps: when each was sent,
  * how often, and what has become of it.
  *
- * A row stands for octets that share a fate so far: a burst of up to 64 KiB that was sent at one time,
+ * A row stands for octets that share a fate so far: a burst of up to 128 KiB that was sent at one time,
  * however many segments it is cut into; all but the last of these are full. So a transfer without loss costs a row per burst, and an ACK
  * costs the rows that it covers. Where a SACK block, a retransmission or a mark ends within a row, the
  * row is cut in two there; neighbours that are both SACKed become one again. A row that is cut leaves

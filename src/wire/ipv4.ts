@@ -84,7 +84,8 @@ export function parseIpv4(
 }
 
 /**
- * Writes a header of 20 bytes with its checksum. `flags` is the word of {@link IPV4_DONT_FRAGMENT},
+ * Writes a header of 20 bytes with its checksum. A `totalLength` that has no room in it is written as 0,
+ * which Linux takes for that of the packet when that is still to be cut ("BIG TCP"). `flags` is the word of {@link IPV4_DONT_FRAGMENT},
  * {@link IPV4_MORE_FRAGMENTS} and the fragment offset.
  */
 export function writeIpv4(
@@ -99,11 +100,12 @@ export function writeIpv4(
   srcAddr: number,
   dstAddr: number,
 ): void {
+  const length = totalLength > IPV4_MAX_BYTES ? 0 : totalLength;
   const first = 0x4500 | (tos & 0xff);
   const ttlAndProtocol = ((ttl & 0xff) << 8) | (protocol & 0xff);
   let sum =
     first +
-    totalLength +
+    length +
     (id & 0xffff) +
     flags +
     ttlAndProtocol +
@@ -113,7 +115,7 @@ export function writeIpv4(
     (dstAddr & 0xffff);
   sum = (sum >>> 16) + (sum & 0xffff);
   sum = (sum >>> 16) + (sum & 0xffff);
-  view.setInt32(offset, (first << 16) | totalLength);
+  view.setInt32(offset, (first << 16) | length);
   view.setInt32(offset + 4, (id << 16) | flags);
   view.setInt32(offset + 8, (ttlAndProtocol << 16) | (~sum & 0xffff));
   view.setInt32(offset + 12, srcAddr);

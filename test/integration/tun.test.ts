@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { expect, it, vi } from 'vitest';
+import { takesBigTcp } from '../../src/link/big-tcp.js';
 import { describeInNamespace, type RunOptions, runInNamespace } from './namespace.js';
 
 const isRoot = process.geteuid?.() === 0;
@@ -52,6 +54,12 @@ describeInNamespace('a TUN device', () => {
     expect(result).toMatchObject({ offload: true, in: true, out: true });
     expect(result.largest.length).toBeGreaterThan(1500);
     expect(result.largest).toMatchObject({ segmentSize: 536, flags: 1 });
+  });
+
+  it('takes packets of more than 64 KiB, which the kernel cuts where they leave', async () => {
+    const [result] = await reportOf('forwarded.mjs');
+    expect(result).toMatchObject({ same: true, checksumErrors: 0 });
+    if (takesBigTcp(release())) expect(result.meanPacket).toBeGreaterThan(65_535);
   });
 
   it('does not keep the process running', async () => {

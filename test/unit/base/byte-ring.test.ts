@@ -40,6 +40,18 @@ describe('ByteRing', () => {
     expect([ring.length, ring.bytes.length]).toEqual([0, 0]);
   });
 
+  it('begins with storage for as much as it held the time before', () => {
+    const ring = new ByteRing(1_000_000);
+    const sizes = [300_000, 1, 1, 1].map((count) => {
+      ring.push(new Uint8Array(count), 0, count);
+      const { length } = ring.bytes;
+      ring.drop(count);
+      ring.drop(0);
+      return length;
+    });
+    expect(sizes).toEqual([2 ** 19, 2 ** 19, 4096, 4096]);
+  });
+
   it('takes storage that was given back instead of more memory', () => {
     const first = new ByteRing(2 ** 16);
     first.push(new Uint8Array(50_000), 0, 50_000);

@@ -78,6 +78,14 @@ function tcpSum(bytes: Uint8Array): number {
 }
 
 describe('captureLink', () => {
+  it('has packets say how long they are, while it captures', () => {
+    const [inner] = memoryPair({ offload: true });
+    const link = captureLink(Object.assign(inner, { gsoMaxSize: 131_072 }), new CaptureRing(MIB));
+    expect(link.gsoMaxSize).toBeUndefined();
+    link.stop();
+    expect(link.gsoMaxSize).toBe(131_072);
+  });
+
   it('has every packet of both directions, byte by byte, once', () => {
     const { cable, packets } = transfer({}, 20_000);
     expect(cable.length).toBeGreaterThan(20);

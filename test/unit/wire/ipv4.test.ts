@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checksum } from '../../../src/wire/checksum.js';
 import { Drop, dropName } from '../../../src/wire/drop-reason.js';
 import {
   formatAddress,
@@ -110,6 +111,16 @@ describe('parseIpv4', () => {
       if (parseIpv4(bytes, view, 0, 20, header) !== Drop.NONE || header.id !== id) bad++;
     }
     expect(bad).toBe(0);
+  });
+
+  it('leaves out a length that has no room, and covers what it writes with the checksum', () => {
+    const bytes = new Uint8Array(20);
+    const view = new DataView(bytes.buffer);
+    writeIpv4(view, 0, 0, 65_536, 0, 0, 64, 6, 1, 2);
+    expect(view.getUint16(2)).toBe(0);
+    expect(checksum(bytes, view, 0, 20, 0)).toBe(0);
+    writeIpv4(view, 0, 0, 65_535, 0, 0, 64, 6, 1, 2);
+    expect(view.getUint16(2)).toBe(65_535);
   });
 
   it('skips options and covers them with the checksum', () => {
