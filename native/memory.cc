@@ -1,4 +1,7 @@
-// Memory that the disk takes as it is, and sums over more of it than JavaScript should go through.
+// Memory: such as the disk takes as it is, sums over more of it than JavaScript should go through, and what
+// becomes of it when it is freed.
+
+#include <malloc.h>
 
 #include <cstdlib>
 
@@ -33,10 +36,25 @@ Napi::Value Sum(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), ntohs(sum.Folded()));
 }
 
+// keepFreed(pieces, bytes): pieces of up to so many bytes come from the heap, which keeps up to `bytes` that are
+// freed for what is allocated next.
+void KeepFreed(const Napi::CallbackInfo& info) {
+  int pieces = IntArgument(info, 0, "pieces", 1, 1 << 24);
+  int bytes = IntArgument(info, 1, "bytes", 1, 1 << 30);
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, pieces);
+  mallopt(M_TRIM_THRESHOLD, bytes);
+#else
+  (void)pieces;
+  (void)bytes;
+#endif
+}
+
 }  // namespace
 
 void DefineMemory(Napi::Env env, Napi::Object exports) {
   exports.Set("pageAligned", Napi::Function::New(env, PageAligned, "pageAligned"));
+  exports.Set("keepFreed", Napi::Function::New(env, KeepFreed, "keepFreed"));
   exports.Set("sum", Napi::Function::New(env, Sum, "sum"));
 }
 

@@ -33,6 +33,11 @@ export interface Addon {
 
   /** Zeros that begin at a page of memory, as `O_DIRECT` wants them; up to 1 GiB. */
   pageAligned(length: number): Uint8Array;
+  /**
+   * Has the C library keep up to `bytes` (1 to 1 GiB) of what this process frees, and take `pieces` of up to
+   * so many bytes (1 to 16 MiB) from that. Nothing where it is not glibc.
+   */
+  keepFreed(pieces: number, bytes: number): void;
   /** See {@link LongSum}. */
   sum(bytes: Uint8Array, offset: number, length: number): number;
 
