@@ -276,6 +276,13 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     return this.#send(this.#outgoing, done);
   }
 
+  /** As {@link write}; `bytes` are the caller's again when this returns. */
+  writeCopy(bytes: Uint8Array, done: WriteCallback): boolean {
+    if (this.write(bytes, done)) return true;
+    this.#outgoing!.own();
+    return false;
+  }
+
   /** As {@link write}, for several chunks of `length` bytes in all. */
   writev(chunks: readonly Chunk[], length: number, done: WriteCallback): boolean {
     this.bytesWritten += length;

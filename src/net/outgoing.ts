@@ -25,6 +25,11 @@ export class Outgoing {
     this.one(chunks[0]!.chunk);
   }
 
+  /** Copies what is left of {@link one}, whose bytes are about to change. */
+  own(): void {
+    this.one(new Uint8Array(this.#bytes.subarray(this.#offset)));
+  }
+
   /** Bytes that wait for room. */
   get length(): number {
     let length = this.#bytes.length - this.#offset;

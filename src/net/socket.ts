@@ -17,6 +17,7 @@ import {
   missingArgs,
   socketClosed,
 } from './errors.js';
+import { gather } from './gather.js';
 import type { HandleOwner } from './handle.js';
 import { Handle } from './handle.js';
 import { IdleTimer } from './idle-timer.js';
@@ -331,19 +332,25 @@ export class Socket extends Endpoint implements HandleOwner {
 
   #writeOne(handle: Handle, data: Data, encoding: BufferEncoding, callback: Callback): void {
     const bytes = typeof data === 'string' ? Buffer.from(data, encoding) : data;
-    const done = handle.write(bytes, callback);
-    this.#lastWriteQueueSize = done ? 0 : handle.writeQueueSize;
-    if (done) callback();
+    this.#wrote(handle, handle.write(bytes, callback), callback);
   }
 
   #writeMany(handle: Handle, chunks: Chunk[], callback: Callback): void {
+    const bytes = gather(chunks);
+    if (bytes !== null) {
+      this.#wrote(handle, handle.writeCopy(bytes, callback), callback);
+      return;
+    }
     let length = 0;
     for (let i = 0; i < chunks.length; i++) {
       const each = chunks[i]!;
       if (typeof each.chunk === 'string') each.chunk = Buffer.from(each.chunk, each.encoding);
       length += each.chunk.length;
     }
-    const done = handle.writev(chunks as { chunk: Buffer }[], length, callback);
+    this.#wrote(handle, handle.writev(chunks as { chunk: Buffer }[], length, callback), callback);
+  }
+
+  #wrote(handle: Handle, done: boolean, callback: Callback): void {
     this.#lastWriteQueueSize = done ? 0 : handle.writeQueueSize;
     if (done) callback();
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe } from 'vitest';
 import type { Net } from './both.js';
 import { both, connected, until } from './both.js';
@@ -242,6 +243,51 @@ describe('data', () => {
     client.end();
     log.watch('peer', peer, 'data end');
     await until(peer, 'close');
+  });
+
+  both('encodings of corked writes', async (net, log) => {
+    const { client, peer } = await connected(net);
+    const chunks: Buffer[] = [];
+    peer.on('data', (chunk) => chunks.push(chunk));
+    client.cork();
+    client.write('é', 'latin1');
+    client.write('');
+    client.write('é', 'utf8');
+    client.write('4142', 'hex');
+    client.write('QUI=', 'base64');
+    client.write('ab', 'utf16le');
+    client.write(new Uint8Array([1, 2]));
+    client.uncork();
+    log.note(`${client.bytesWritten}`);
+    client.end();
+    await until(peer, 'close');
+    log.note(Buffer.concat(chunks).toString('hex'));
+  });
+
+  both('corked writes that wait for room, while others write', async (net, log) => {
+    const { client, peer } = await connected(net);
+    const other = await connected(net);
+    other.peer.resume();
+    peer.pause();
+    const [sent, received] = [createHash('sha256'), createHash('sha256')];
+    peer.on('data', (chunk) => received.update(chunk));
+    for (let i = 0; client.writableLength === 0; i++) {
+      const [text, bytes] = [`${i} `.repeat(300), Buffer.alloc(3_000, i)];
+      client.cork();
+      client.write(text);
+      client.write(bytes);
+      client.uncork();
+      sent.update(text).update(bytes);
+    }
+    other.client.cork();
+    other.client.write('other '.repeat(500));
+    other.client.write('text '.repeat(300));
+    other.client.uncork();
+    peer.resume();
+    client.end();
+    other.client.end();
+    await until(peer, 'close');
+    log.note(`${received.digest('hex') === sent.digest('hex')}`);
   });
 
   both('async iteration', async (net, log) => {
