@@ -64,7 +64,7 @@ export class FakeConnection implements Connection {
     if (this.#dead || this.#finQueued) throw new Error('write on a connection that is done');
     const left = bytes.length - offset;
     const taken = Math.min(left, SEND_BUFFER - this.#sendLength);
-    if (taken > 0) this.#sendBuffer.push(bytes.slice(offset, offset + taken));
+    if (taken > 0) this.#sendBuffer.push(Buffer.from(bytes.subarray(offset, offset + taken)));
     this.#sendLength += taken;
     if (taken < left) this.#wantsRoom = true;
     this.schedule();
