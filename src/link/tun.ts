@@ -19,6 +19,11 @@ const ARENA_BYTES = 1024 * 1024;
 const GSO_MAX_SIZE = 128 * 1024;
 /** As much as V8 lets pile up in arenas before it collects them. */
 const KEPT_BYTES = 32 * 1024 * 1024;
+/**
+ * Most packets of a batch with offload. The connections of more would have left the caches when the host
+ * comes back to them, at the end of the batch; without offload, more of them are merged into one.
+ */
+const LARGE_PACKETS = 64;
 /** Arenas after which a transfer is a large one. */
 const BULK_ARENAS = 64;
 /** With less than this left behind pinned bytes, a wake-up would read too little: a new arena. */
@@ -203,7 +208,7 @@ export class TunLink implements Link {
     this.#device.start(
       batch.bytes,
       0,
-      batch.offset,
+      this.offload ? batch.offset.subarray(0, LARGE_PACKETS) : batch.offset,
       batch.length,
       batch.flags,
       (count, error) => this.#receive(count, error),
