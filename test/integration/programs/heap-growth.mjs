@@ -4,6 +4,7 @@
 // are merged and cut below TCP, or where a trace wants each on its own.
 import { GCProfiler, getHeapStatistics } from 'node:v8';
 import { RX_CHECKSUM_VOUCHED } from '../../../dist/base/batch.js';
+import { steadyHeap } from '../../../dist/link/steady-heap.js';
 import { TunLink } from '../../../dist/link/tun.js';
 import { systemRuntime } from '../../../dist/runtime/system.js';
 import { Host } from '../../../dist/stack/host.js';
@@ -157,6 +158,8 @@ function bytesPerSegment(trace) {
   });
 }
 
+// Once for a process, whatever arrives.
+steadyHeap();
 // Timers of a host do not keep the process running.
 setInterval(() => {}, 1000);
 const mode = process.argv[3];
