@@ -6,6 +6,7 @@ import { startCongestionControl } from './congestion-window.js';
 import { enterClosed } from './end.js';
 import { sendAck, sendReset } from './output.js';
 import { isOutstanding } from './path-mtu.js';
+import { windowUpdateDue } from './receiver.js';
 import { canSend, State, transition, unreachable } from './state.js';
 import { type Failure, LEAST_BUFFER, NOTHING_WRITTEN, type Tcb } from './tcb.js';
 import { armFinWait2, armKeepAlive, stopKeepAlive } from './timers.js';
@@ -57,8 +58,13 @@ function sendRoom(tcb: Tcb): number {
 export function receive(tcb: Tcb): Uint8Array | null {
   const chunk = tcb.receiveQueue.shift();
   if (tcb.urgentMode && urgentLength(tcb) === 0) tcb.urgentMode = false;
-  if (chunk !== null && !tcb.dirty) tcb.host.markDirty(tcb);
+  if (chunk !== null && !tcb.dirty && tellsOfRead(tcb)) tcb.host.markDirty(tcb);
   return chunk;
+}
+
+/** Not for each chunk of a batch: what is left is counted as the host's memory until the last one. */
+function tellsOfRead(tcb: Tcb): boolean {
+  return tcb.receiveQueue.length === 0 || tcb.host.memoryExceeded || windowUpdateDue(tcb);
 }
 
 /** Octets from the next that the user reads to the end of the urgent data (§3.8.5, MUST-33). */
