@@ -156,7 +156,7 @@ export class TunLink implements Link {
   readonly name: string;
   readonly mtu: number;
   readonly offload: boolean;
-  readonly gsoMaxSize = takesBigTcp(release()) ? GSO_MAX_SIZE : IPV4_MAX_BYTES;
+  readonly gsoMaxSize: number;
   readonly softwareOffload: boolean;
   readonly headroom: number;
   readonly counters: TunCounters = {
@@ -185,6 +185,7 @@ export class TunLink implements Link {
     this.name = device.name;
     this.mtu = mtu;
     this.offload = device.offload;
+    this.gsoMaxSize = device.offload && takesBigTcp(release()) ? GSO_MAX_SIZE : IPV4_MAX_BYTES;
     this.softwareOffload = !device.offload;
     this.headroom = device.offload ? VIRTIO_HEADER_BYTES : 0;
     this.#device = device;
