@@ -22,3 +22,14 @@ export function gather(chunks: readonly Chunk[]): Buffer | null {
   }
   return scratch.subarray(0, end);
 }
+
+/** Makes bytes of what is text; returns the length in bytes of all chunks. */
+export function encodeAll(chunks: readonly Chunk[]): number {
+  let length = 0;
+  for (let i = 0; i < chunks.length; i++) {
+    const each = chunks[i]!;
+    if (typeof each.chunk === 'string') each.chunk = Buffer.from(each.chunk, each.encoding);
+    length += each.chunk.length;
+  }
+  return length;
+}

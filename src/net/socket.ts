@@ -17,7 +17,7 @@ import {
   missingArgs,
   socketClosed,
 } from './errors.js';
-import { gather } from './gather.js';
+import { encodeAll, gather } from './gather.js';
 import type { HandleOwner } from './handle.js';
 import { Handle } from './handle.js';
 import { IdleTimer } from './idle-timer.js';
@@ -341,12 +341,7 @@ export class Socket extends Endpoint implements HandleOwner {
       this.#wrote(handle, handle.writeCopy(bytes, callback), callback);
       return;
     }
-    let length = 0;
-    for (let i = 0; i < chunks.length; i++) {
-      const each = chunks[i]!;
-      if (typeof each.chunk === 'string') each.chunk = Buffer.from(each.chunk, each.encoding);
-      length += each.chunk.length;
-    }
+    const length = encodeAll(chunks);
     this.#wrote(handle, handle.writev(chunks as { chunk: Buffer }[], length, callback), callback);
   }
 
