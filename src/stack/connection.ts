@@ -206,7 +206,7 @@ export interface ConnectionInfo {
   noDelay: boolean;
   /** The user has closed; the host sees the connection through to the end. */
   orphaned: boolean;
-  /** Time since a segment was sent, and since an acceptable one arrived; null before the first. */
+  /** Time since text or FIN was sent, and since an acceptable segment arrived; null before the first. */
   lastSent: number | null;
   lastReceived: number | null;
   /** Those that run, the one due first in front. */

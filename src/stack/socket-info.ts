@@ -45,7 +45,7 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     ecn: tcb.ecnOk,
     ecnSeen: tcb.ecn.seen,
     // Adding 0 makes the -0 that they start from a 0.
-    bytesSent: tcb.bytesSent + 0,
+    bytesSent: tcb.delivery.bytesSent + 0,
     bytesRetransmitted: tcb.delivery.bytesRetransmitted + 0,
     bytesAcked: tcb.bytesAcked + 0,
     bytesReceived: tcb.bytesReceived + 0,
@@ -67,7 +67,7 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     outOfOrder: tcb.reassembly.length,
     noDelay: tcb.noDelay,
     orphaned: tcb.orphaned,
-    lastSent: tcb.segmentsSent === 0 ? null : now - tcb.sentAt,
+    lastSent: tcb.hasSent ? now - tcb.delivery.sentAt : null,
     lastReceived: tcb.segmentsReceived === 0 ? null : now - tcb.heardAt,
     timers: timersOf(tcb, now),
   };
@@ -88,7 +88,7 @@ function timersOf(tcb: Tcb, now: number): TimerInfo[] {
   const deadlines: [TimerInfo['name'], number][] = [
     [lossTimerName(tcb.lossTimer), tcb.retransmitAt],
     ['delayedAck', tcb.delayedAckAt],
-    ['keepAlive', tcb.keepAliveAt],
+    ['keepAlive', tcb.keepAlive.at],
     ['finWait2', tcb.finWait2At],
     ['pacing', tcb.pacing.at],
   ];

@@ -74,7 +74,7 @@ function dropAcknowledged(tcb: Tcb): void {
   if (bytes <= 0) return;
   tcb.sendBuffer.drop(bytes);
   tcb.sendStart = add(tcb.sendStart, bytes);
-  tcb.bytesAcked += bytes;
+  tcb.delivery.bytesAcked += bytes;
   tuneSendBuffer(tcb);
   // A quarter of the buffer at a time, so that a writer is not woken for every ACK.
   if (tcb.writeBlocked && 4 * tcb.sendBuffer.free >= tcb.sendBuffer.limit) {

@@ -4,6 +4,7 @@ import type { Segment } from '../wire/segment.js';
 import { blankCongestionControl, checkCongestionControl } from './congestion.js';
 import { startCongestionControl } from './congestion-window.js';
 import { enterClosed } from './end.js';
+import { ownKeepAlive, ownUrgent } from './first-text.js';
 import { sendAck, sendReset } from './output.js';
 import { isOutstanding } from './path-mtu.js';
 import { windowUpdateDue } from './receiver.js';
@@ -16,7 +17,6 @@ export function initialize(tcb: Tcb, iss: Seq, tsOffset: number, now: number): v
   tcb.iss = iss;
   tcb.sndUna = iss;
   tcb.sndNxt = iss;
-  tcb.sndUp = iss;
   tcb.sendStart = add(iss, 1);
   tcb.recover = iss;
   tcb.fack = iss;
@@ -41,8 +41,8 @@ export function send(tcb: Tcb, bytes: Uint8Array, offset: number, urgent: boolea
   const taken = tcb.sendBuffer.push(bytes, offset, Math.min(offered, sendRoom(tcb)));
   if (taken < offered) tcb.writeBlocked = true;
   if (urgent && taken > 0) {
-    tcb.sndUp = tcb.sendEnd;
-    tcb.urgentPending = true;
+    ownUrgent(tcb).sndUp = tcb.sendEnd;
+    tcb.urgent.pending = true;
   }
   if (taken > 0) tcb.host.markDirty(tcb);
   return taken;
@@ -57,7 +57,7 @@ function sendRoom(tcb: Tcb): number {
 /** RECEIVE (§3.10.3): the next chunk in order, or null. A larger window is announced when it pays. */
 export function receive(tcb: Tcb): Uint8Array | null {
   const chunk = tcb.receiveQueue.shift();
-  if (tcb.urgentMode && urgentLength(tcb) === 0) tcb.urgentMode = false;
+  if (tcb.urgent.mode && urgentLength(tcb) === 0) tcb.urgent.mode = false;
   if (chunk !== null && !tcb.dirty && tellsOfRead(tcb)) tcb.host.markDirty(tcb);
   return chunk;
 }
@@ -69,9 +69,9 @@ function tellsOfRead(tcb: Tcb): boolean {
 
 /** Octets from the next that the user reads to the end of the urgent data (§3.8.5, MUST-33). */
 export function urgentLength(tcb: Tcb): number {
-  if (!tcb.urgentMode) return 0;
+  if (!tcb.urgent.mode) return 0;
   const read = add(tcb.rcvNxt, -tcb.receiveQueue.length);
-  return Math.max(diff(tcb.rcvUp, read), 0);
+  return Math.max(diff(tcb.urgent.rcvUp, read), 0);
 }
 
 /** CLOSE (§3.10.4): FIN after everything written. The other direction stays open. */
@@ -167,8 +167,9 @@ export function release(tcb: Tcb, now: number): void {
  * unchanged.
  */
 export function setKeepAlive(tcb: Tcb, on: boolean, idle: number, now: number): void {
-  tcb.keepAlive = on;
-  if (idle > 0) tcb.keepAliveIdle = idle;
+  const keepAlive = ownKeepAlive(tcb);
+  keepAlive.on = on;
+  if (idle > 0) keepAlive.idle = idle;
   const isOpen = tcb.state >= State.ESTABLISHED && tcb.state < State.TIME_WAIT;
   if (on && isOpen) armKeepAlive(tcb, now);
   else stopKeepAlive(tcb, 'keep-alive is off: RFC 9293 §3.8.4', now);

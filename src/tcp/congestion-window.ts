@@ -151,8 +151,9 @@ function usedWindow(tcb: Tcb): number {
  */
 export function restartWindow(tcb: Tcb, now: number): void {
   // A single ACK may be for all of a flight, with the next one waiting for it: that is no pause.
-  if (tcb.bytesSent > 0 && tcb.appLimited !== 0) {
-    tcb.congestion.onIdleRestart?.(tcb, now - tcb.sentAt, now);
+  const { delivery } = tcb;
+  if (delivery.bytesSent > 0 && delivery.appLimited !== 0) {
+    tcb.congestion.onIdleRestart?.(tcb, now - delivery.sentAt, now);
     expireWindow(tcb, now);
   }
   setPacingRate(tcb);

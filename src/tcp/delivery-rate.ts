@@ -121,21 +121,24 @@ export function noteDelivered(
 
 /** All that the ACK says is known (GenerateRateSample). */
 export function endSample(tcb: Tcb, sample: RateSample): void {
-  if (tcb.appLimited !== 0 && tcb.delivery.delivered > tcb.appLimited) tcb.appLimited = 0;
+  const { delivery } = tcb;
+  if (delivery.appLimited !== 0 && delivery.delivered > delivery.appLimited)
+    delivery.appLimited = 0;
   if (!sample.hasData) return;
-  sample.lost = tcb.delivery.lost - sample.lostBefore;
-  sample.delivered = tcb.delivery.delivered - sample.priorDelivered;
+  sample.lost = delivery.lost - sample.lostBefore;
+  sample.delivered = delivery.delivered - sample.priorDelivered;
   const interval = Math.max(sample.sendElapsed, sample.ackElapsed);
   // Less than the shortest round trip: what was retransmitted in vain, or ACKs that came together.
   if (interval <= 0 || interval < tcb.minRtt) return;
   sample.interval = interval;
   sample.deliveryRate = sample.delivered / interval;
-  if (!sample.isAppLimited || sample.deliveryRate * 1_000 >= tcb.delivery.rate) {
-    tcb.delivery.rate = sample.deliveryRate * 1_000;
+  if (!sample.isAppLimited || sample.deliveryRate * 1_000 >= delivery.rate) {
+    delivery.rate = sample.deliveryRate * 1_000;
   }
 }
 
 /** The application has nothing more to send although more may be sent (draft §3.4). */
 export function markAppLimited(tcb: Tcb): void {
-  tcb.appLimited = Math.max(tcb.delivery.delivered + tcb.inFlight, 1);
+  if (!tcb.hasSent) return;
+  tcb.delivery.appLimited = Math.max(tcb.delivery.delivered + tcb.inFlight, 1);
 }

@@ -1,6 +1,8 @@
+import type { AckThrottle } from './ack-throttle.js';
 import { AutotuneVariables, BLANK_AUTOTUNE } from './autotune-variables.js';
 import { startCongestionControl } from './congestion-window.js';
 import { BLANK_ECN, EcnVariables } from './ecn-variables.js';
+import { KeepAlive, NO_KEEP_ALIVE, NOTHING_URGENT, UrgentPointers } from './rare-variables.js';
 import { NOTHING_OUT_OF_ORDER, Reassembly } from './reassembly.js';
 import { ReceiveQueue } from './receive-queue.js';
 import {
@@ -24,7 +26,7 @@ import type { Tcb } from './tcb.js';
 export function prepareToSend(tcb: Tcb, now: number): void {
   tcb.sent = new SentSegments();
   tcb.rack = new RackVariables();
-  tcb.roundTrips = new RoundTrips(tcb.minRtt, tcb.heardAt);
+  tcb.roundTrips = new RoundTrips(tcb.srtt, tcb.heardAt);
   tcb.windowUse = new WindowUse(tcb.sndUna);
   tcb.pacing = new Pacing();
   tcb.delivery = new Delivery();
@@ -55,4 +57,21 @@ export function ownReassembly(tcb: Tcb): Reassembly {
 export function ownPathMtu(tcb: Tcb): PathMtuVariables {
   if (tcb.mtu === BLANK_PATH_MTU) tcb.mtu = new PathMtuVariables();
   return tcb.mtu;
+}
+
+export function ownKeepAlive(tcb: Tcb): KeepAlive {
+  if (tcb.keepAlive === NO_KEEP_ALIVE) {
+    tcb.keepAlive = new KeepAlive(tcb.host.config.keepAliveIdle);
+  }
+  return tcb.keepAlive;
+}
+
+export function ownUrgent(tcb: Tcb): UrgentPointers {
+  if (tcb.urgent === NOTHING_URGENT) tcb.urgent = new UrgentPointers();
+  return tcb.urgent;
+}
+
+export function ownThrottle(tcb: Tcb): AckThrottle {
+  tcb.throttle ??= { throttledSince: -Infinity, throttledAcks: 0 };
+  return tcb.throttle;
 }

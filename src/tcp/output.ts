@@ -105,7 +105,7 @@ function sendSyn(tcb: Tcb, now: number): void {
   if (!again) {
     tcb.sndNxt = add(tcb.iss, 1);
     tcb.waitingSince = now;
-    tcb.synSentAt = now;
+    tcb.synTimed = true;
   }
   noteAckSent(tcb, segment.wnd, now);
   transmit(tcb, segment, now, again);
@@ -263,7 +263,7 @@ export function sendData(
   if (length > 0) segment.segmentSize = segmentSize;
   // RFC 9293 §3.9.1.2, MUST-61: PSH on what empties the buffer.
   if (length > 0 && length === available) segment.flags |= PSH;
-  if (tcb.urgentPending) markUrgent(tcb, segment);
+  if (tcb.urgent.pending) markUrgent(tcb, segment);
   finishWindow(tcb, segment, now);
   const octets = length + (fin ? 1 : 0);
   const end = add(start, octets);
@@ -276,7 +276,8 @@ export function sendData(
   }
   if (!again && length > 0 && tcb.ecnOk && !tcb.persisting) markText(tcb, segment);
   noteSent(tcb, start, end, now);
-  tcb.bytesSent += length;
+  tcb.delivery.bytesSent += length;
+  tcb.delivery.sentAt = now;
   notePaced(tcb, length, now);
   transmit(tcb, segment, now, again);
   if (tcb.retransmitAt === Infinity || tcb.persisting) startTimer(tcb, now);
@@ -333,9 +334,9 @@ function attachText(tcb: Tcb, segment: Segment, offset: number, length: number):
  * than it reaches, there is no URG yet (MUST-30, MUST-31).
  */
 function markUrgent(tcb: Tcb, segment: Segment): void {
-  const pointer = diff(tcb.sndUp, segment.seq);
+  const pointer = diff(tcb.urgent.sndUp, segment.seq);
   if (pointer <= 0) {
-    tcb.urgentPending = false;
+    tcb.urgent.pending = false;
   } else if (pointer <= 0xffff) {
     segment.flags |= URG;
     segment.urg = pointer;
@@ -384,7 +385,6 @@ function finishWindow(tcb: Tcb, segment: Segment, now: number): void {
 function transmit(tcb: Tcb, segment: Segment, now: number, again: boolean): void {
   const segments = segmentsOnWire(segment);
   tcb.segmentsSent += segments;
-  tcb.sentAt = now;
   if (again) {
     tcb.retransmitted += segments;
     tcb.host.counters.tcpRetransSegs += segments;

@@ -32,7 +32,7 @@ export function pacingBurst(tcb: Tcb, most: number): number {
 
 /** So many bytes have been sent: how long the rate takes for them has to pass. */
 export function notePaced(tcb: Tcb, bytes: number, now: number): void {
-  if (tcb.pacingRate === 0 || tcb.bytesSent < UNPACED * tcb.sndMss) return;
+  if (tcb.pacingRate === 0 || tcb.delivery.bytesSent < UNPACED * tcb.sndMss) return;
   // A flight begins with no credit; within one a late timer or ACK is made up for.
   const earliest = tcb.flight <= bytes ? now : now - MOST_LATE;
   tcb.pacing.until = Math.max(tcb.pacing.until, earliest) + bytes / tcb.pacingRate;

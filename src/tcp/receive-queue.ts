@@ -13,8 +13,9 @@ const MERGE_MAX = 64 * 1024;
  * chunk holds an arena nor a thousand small segments become a thousand objects.
  */
 export class ReceiveQueue {
-  /** Bytes in the queue. */
+  /** Bytes in the queue, and all that ever were. */
   length = 0;
+  total = -0;
   /** Views of what belongs to others were kept since the last {@link own}: so many. */
   inPlace = 0;
   #chunks: Uint8Array[] = [];
@@ -26,6 +27,7 @@ export class ReceiveQueue {
   /** Appends; returns true when a view of `bytes` was kept, which must then not be reused. */
   push(bytes: Uint8Array, offset: number, length: number): boolean {
     this.length += length;
+    this.total += length;
     if (length >= KEEP_IN_PLACE) {
       this.#seal();
       this.#chunks.push(bytes.subarray(offset, offset + length));
@@ -62,6 +64,7 @@ export class ReceiveQueue {
     }
     this.#seal();
     this.length += chunk.length;
+    this.total += chunk.length;
     this.#chunks.push(chunk);
     if (liesElsewhere(chunk)) this.inPlace++;
   }

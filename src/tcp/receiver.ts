@@ -68,7 +68,6 @@ function receiveInOrder(tcb: Tcb, segment: Segment, offset: number, length: numb
   }
   if (tcb.receiveQueue.push(segment.bytes, offset, length)) segment.pinned = true;
   tcb.rcvNxt = add(tcb.rcvNxt, length);
-  tcb.bytesReceived += length;
   tcb.ackPending += length;
   // Behind a FIN, which is next or beyond the window, there is no text.
   if (!tcb.reassembly.isEmpty && (segment.flags & FIN) === 0) {
@@ -104,7 +103,6 @@ function takeReassembled(tcb: Tcb, fin?: Seq): void {
     if (chunk.length === 0) return;
     tcb.receiveQueue.pushOwned(chunk);
     tcb.rcvNxt = add(tcb.rcvNxt, chunk.length);
-    tcb.bytesReceived += chunk.length;
     tcb.ackPending += chunk.length;
     chunk = tcb.reassembly.take(tcb.rcvNxt);
   }

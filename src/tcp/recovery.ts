@@ -291,7 +291,7 @@ function markAllLost(tcb: Tcb, sample: RateSample): void {
 
 /** SYN, or SYN and ACK, goes out again at the next output. */
 export function retransmitSyn(tcb: Tcb, cause: RetransmitCause): void {
-  tcb.synSentAt = -1;
+  tcb.synTimed = false;
   tcb.synLost = true;
   tcb.lossCause = cause;
 }

@@ -65,17 +65,15 @@ export function noteMinRtt(tcb: Tcb, sample: number, now: number): void {
   if (!tcb.rack.rttSinceProbe) tcb.rack.rttSinceProbe = true;
   const rtt = Math.max(sample, NO_TIME);
   const { roundTrips } = tcb;
-  if (tcb.minRtt === 0 || rtt <= tcb.minRtt) {
-    tcb.minRtt = rtt;
-    // That of the handshake.
-    if (!tcb.hasSent) return;
+  if (roundTrips.min === 0 || rtt <= roundTrips.min) {
+    roundTrips.min = rtt;
     roundTrips.minNext = rtt;
     roundTrips.minSince = now;
     return;
   }
   if (rtt < roundTrips.minNext) roundTrips.minNext = rtt;
   if (now - roundTrips.minSince < MIN_RTT_WINDOW / 2) return;
-  tcb.minRtt = roundTrips.minNext;
+  roundTrips.min = roundTrips.minNext;
   roundTrips.minNext = rtt;
   roundTrips.minSince = now;
 }

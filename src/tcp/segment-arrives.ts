@@ -17,7 +17,13 @@ import { timeRoundTrip } from './autotune.js';
 import { close } from './calls.js';
 import { onEcnEcho, takeMarks, takeSynAgain } from './ecn.js';
 import { enterClosed, enterTimeWait } from './end.js';
-import { ownReassembly, prepareToReceive, prepareToSend } from './first-text.js';
+import {
+  ownReassembly,
+  ownThrottle,
+  ownUrgent,
+  prepareToReceive,
+  prepareToSend,
+} from './first-text.js';
 import { takeSynOptions } from './negotiation.js';
 import { sendAck, sendReset, sendResetFor } from './output.js';
 import {
@@ -29,7 +35,7 @@ import {
 } from './receiver.js';
 import { retransmitSyn } from './recovery.js';
 import { SIMULTANEOUS_OPEN, SYN_ARRIVED_AGAIN } from './retransmit-cause.js';
-import { noteMinRtt, rttSample } from './rtt.js';
+import { rttSample } from './rtt.js';
 import { setSendWindow, updateSendWindow } from './send-window.js';
 import { State, transition, unreachable } from './state.js';
 import { Event, type Tcb } from './tcb.js';
@@ -164,7 +170,7 @@ function arrivesSynchronized(tcb: Tcb, segment: Segment, now: number): Drop {
   const drop = arrivesAck(tcb, segment, now);
   if (drop !== Drop.NONE || tcb.state === State.CLOSED) return drop;
   tcb.heardAt = now;
-  if (tcb.keepAliveAt !== Infinity) armKeepAlive(tcb, now);
+  if (tcb.keepAlive.at !== Infinity) armKeepAlive(tcb, now);
   if (tcb.ecnOk) takeMarks(tcb, segment, sendAck, now);
   noteTimestamp(tcb, segment, now);
   return arrivesFromSixth(tcb, segment, now);
@@ -270,7 +276,7 @@ function arrivesSyn(tcb: Tcb, segment: Segment, now: number): Drop {
 }
 
 function challenge(tcb: Tcb, why: string, now: number): Drop {
-  const answered = mayAnswer(tcb, tcb.host.config.challengeAckLimit, now);
+  const answered = mayAnswer(ownThrottle(tcb), tcb.host.config.challengeAckLimit, now);
   if (answered) {
     tcb.host.counters.tcpChallengeAcks++;
     tcb.ackNow = why;
@@ -286,7 +292,7 @@ function challenge(tcb: Tcb, why: string, now: number): Drop {
  * sender waits for that.
  */
 function answer(tcb: Tcb, segment: Segment, why: string, now: number): void {
-  if (segment.segLen > 0 || mayAnswer(tcb, tcb.host.config.challengeAckLimit, now)) {
+  if (segment.segLen > 0 || mayAnswer(ownThrottle(tcb), tcb.host.config.challengeAckLimit, now)) {
     tcb.ackNow = why;
   }
 }
@@ -383,10 +389,11 @@ function arrivesUrgent(tcb: Tcb, segment: Segment): void {
   if ((segment.flags & URG) === 0) return;
   const pointer = add(segment.seq, segment.urg);
   if (leq(pointer, tcb.rcvNxt)) return;
-  const known = tcb.urgentMode && gt(tcb.rcvUp, tcb.rcvNxt);
-  if (known && leq(pointer, tcb.rcvUp)) return;
-  tcb.rcvUp = pointer;
-  tcb.urgentMode = true;
+  const urgent = ownUrgent(tcb);
+  const known = urgent.mode && gt(urgent.rcvUp, tcb.rcvNxt);
+  if (known && leq(pointer, urgent.rcvUp)) return;
+  urgent.rcvUp = pointer;
+  urgent.mode = true;
   tcb.events |= Event.URGENT;
 }
 
@@ -413,11 +420,8 @@ function arrivesFin(tcb: Tcb, now: number): void {
 
 /** Our SYN is acknowledged: SND.UNA, the send window and the first round-trip sample. */
 function acknowledgeSyn(tcb: Tcb, segment: Segment, now: number): void {
-  if (tcb.synSentAt >= 0 && tcb.retransmits === 0) {
-    const rtt = now - tcb.synSentAt;
-    noteMinRtt(tcb, rtt, now);
-    rttSample(tcb, rtt, now);
-  }
+  // It is the minimum as well; see `first-text.ts`.
+  if (tcb.synTimed && tcb.retransmits === 0) rttSample(tcb, now - tcb.waitingSince, now);
   // RFC 6298 §5.7: after a lost SYN the RTO starts from 3 s; RFC 5681 §3.1: and cwnd from one.
   if (tcb.retransmits > 0) {
     tcb.cwnd = tcb.sndMss;
@@ -441,7 +445,7 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
   transition(tcb, State.ESTABLISHED, cause, now);
   tcb.events |= Event.ESTABLISHED;
   tcb.heardAt = now;
-  if (tcb.keepAlive) armKeepAlive(tcb, now);
+  if (tcb.keepAlive.on) armKeepAlive(tcb, now);
   receiveEarlyText(tcb);
   if (tcb.sendBuffer.length > 0 || tcb.finQueued) tcb.waitingSince = now;
   if (tcb.finQueued) {
@@ -454,7 +458,7 @@ function becomeEstablished(tcb: Tcb, cause: string, now: number): void {
 function establishedClosing(tcb: Tcb, now: number): void {
   if (!tcb.hasSent) prepareToSend(tcb, now);
   tcb.events |= Event.ESTABLISHED;
-  if (tcb.keepAlive) armKeepAlive(tcb, now);
+  if (tcb.keepAlive.on) armKeepAlive(tcb, now);
   receiveEarlyText(tcb);
 }
 

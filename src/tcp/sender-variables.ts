@@ -5,7 +5,8 @@ import { type Seq, seq } from '../base/seq.js';
  * concern. A connection that has sent no text has none of its own, since most that are idle have not;
  * {@link Tcb} then refers to a blank that all of them share, which nobody writes to.
  *
- * As in the `Tcb`, times are ms, lengths bytes, and -0 is a double.
+ * As in the `Tcb`, times are ms and lengths bytes. -0 is a double: a field that began as an integer would change the
+ * shape of the object, and so throw away the code compiled for it, in the middle of a transfer that passes 2^31.
  */
 
 /** RACK and tail loss probes (RFC 8985 §5.3, §7.1): see `rack.ts` and `tail-loss.ts`. */
@@ -31,20 +32,24 @@ export class RackVariables {
   rttSinceProbe = true;
 }
 
-/** What is remembered of round trips to measure the next ones by: see `rtt.ts`. */
+/** What is remembered of round trips: see `rtt.ts`. */
 export class RoundTrips {
   /** When {@link Tcb.srtt} took its latest sample. */
   takenAt: number;
-  /** The shortest of the half window that runs, which may be the next {@link Tcb.minRtt}, and since when. */
+  /** The shortest of the last minutes; 0 before the first. */
+  min: number;
+  /** The shortest of the half window that runs, which may be the next {@link min}, and since when. */
   minNext: number;
   minSince: number;
 
-  constructor(minRtt: number, now: number) {
+  constructor(rtt: number, now: number) {
     this.takenAt = -0;
+    this.min = -0;
     this.minNext = -0;
     this.minSince = -0;
     this.takenAt = now;
-    this.minNext = minRtt;
+    this.min = rtt;
+    this.minNext = rtt;
     this.minSince = now;
   }
 }
@@ -93,8 +98,19 @@ export class Delivery {
   lost = -0;
   /** Bytes per second that the peer acknowledged of late; 0 before the first measure. */
   rate = -0;
-  /** Of {@link Tcb.bytesSent}, those that had been sent before. */
+  /** Bytes ever sent, of these those that had been sent before, and those that were acknowledged. */
+  bytesSent = -0;
   bytesRetransmitted = -0;
+  bytesAcked = -0;
+  /** When text or FIN was last sent. */
+  sentAt = -0;
+  /** C.app_limited: until {@link delivered} has passed it; 0: the application keeps up. */
+  appLimited = -0;
+
+  constructor() {
+    // What the first flight tells of the path is a lower bound.
+    this.appLimited = 1;
+  }
 }
 
 /** An episode of loss recovery, of which a connection without loss has none: see `recovery.ts`. */

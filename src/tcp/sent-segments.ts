@@ -46,8 +46,6 @@ const MAX_ROW_BYTES = 65_536;
 /** The state of delivery-rate estimation that a row remembers from when it was sent; see `delivery-rate.ts`. */
 export interface SendState {
   readonly delivery: Readonly<Delivery>;
-  /** C.app_limited: 0 when the application keeps up. */
-  readonly appLimited: number;
   /** Full segments are so long, so that what follows one that is short gets a row of its own. */
   readonly sndMss: number;
 }
@@ -316,7 +314,7 @@ export class SentSegments {
     if (size > MAX_ROW_BYTES || (flags & ~Sent.APP_LIMITED) !== 0) return false;
     if (((words[word + END]! - words[word + START]!) | 0) % state.sndMss !== 0) return false;
     if (since !== 0) return this.length >= COARSE_ROWS && since <= coarse;
-    const limited = state.appLimited !== 0;
+    const limited = state.delivery.appLimited !== 0;
     return doubles[at + DELIVERED]! === state.delivery.delivered && limited === (flags !== 0);
   }
 
@@ -324,7 +322,8 @@ export class SentSegments {
     const { words, doubles } = this.#block;
     const { delivery } = state;
     const word = (this.#head + row) << WORDS_SHIFT;
-    if (state.appLimited !== 0) words[word + FLAGS] = words[word + FLAGS]! | Sent.APP_LIMITED;
+    if (state.delivery.appLimited !== 0)
+      words[word + FLAGS] = words[word + FLAGS]! | Sent.APP_LIMITED;
     words[word + TX_IN_FLIGHT] = inFlight;
     const at = (this.#head + row) << DOUBLES_SHIFT;
     doubles[at + SENT_AT] = now;

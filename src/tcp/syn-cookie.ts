@@ -206,7 +206,6 @@ export function reopenFromCookie(
   tcb.sndNxt = add(cookie, 1);
   tcb.rcvAdv = add(tcb.rcvNxt, Math.min(65_535, tcb.rcvBufferLimit));
   // When it went out nobody knows, nor how much of the echo is time: neither is a sample.
-  tcb.synSentAt = -1;
   ownAutotune(tcb).echo = syn.tsEcr;
   tcb.waitingSince = now;
   transition(tcb, State.SYN_RECEIVED, 'ACK of a SYN cookie: RFC 4987 §3.6', now);

@@ -3,12 +3,14 @@ import type { Counters } from '../base/counters.js';
 import { add, diff, type Seq, seq } from '../base/seq.js';
 import { TimerNode } from '../base/timer-wheel.js';
 import type { Segment } from '../wire/segment.js';
+import type { AckThrottle } from './ack-throttle.js';
 import { BLANK_AUTOTUNE } from './autotune-variables.js';
 import type { TcpConfig } from './config.js';
 import { blankCongestionControl, type CongestionControl } from './congestion.js';
 import type { RateSample } from './delivery-rate.js';
 import { BLANK_ECN } from './ecn-variables.js';
 import { windowShiftFor } from './negotiation.js';
+import { NO_KEEP_ALIVE, NOTHING_URGENT } from './rare-variables.js';
 import { NOTHING_OUT_OF_ORDER } from './reassembly.js';
 import { NOTHING_RECEIVED } from './receive-queue.js';
 import { RTO } from './retransmit-cause.js';
@@ -158,9 +160,6 @@ export class Tcb {
   sndWl2: Seq = seq(0);
   /** Largest window the peer ever offered (RFC 5961 §5.2; silly windows). */
   maxSndWnd = 0;
-  sndUp: Seq = seq(0);
-  /** Our urgent data is not yet sent. */
-  urgentPending = false;
   sndWindowShift = 0;
   /** What was written and not acknowledged; its first byte is number {@link sendStart}. */
   sendBuffer = NOTHING_WRITTEN;
@@ -176,8 +175,7 @@ export class Tcb {
   rcvNxt: Seq = seq(0);
   /** The furthest right edge that was announced: up to here octets are taken (RFC 7323 §2.4). */
   rcvAdv: Seq = seq(0);
-  rcvUp: Seq = seq(0);
-  urgentMode = false;
+  urgent = NOTHING_URGENT;
   rcvWindowShift = 0;
   /** Grows; see `autotune.ts`. */
   rcvBufferLimit: number;
@@ -223,9 +221,7 @@ export class Tcb {
 
   /** Why an ACK goes out at the end of the batch; null when none is owed at once. */
   ackNow: string | null = null;
-  /** See `ack-throttle.ts`. */
-  throttledSince = -Infinity;
-  throttledAcks = 0;
+  throttle: AckThrottle | null = null;
   /** For a peer without SACK each segment out of order gets its own duplicate ACK: so many. */
   duplicateAcks = 0;
   /** Octets that arrived twice, which the next ACK reports (RFC 2883); none when both are equal. */
@@ -243,10 +239,8 @@ export class Tcb {
   rto: number;
   /** Expirations of the retransmission timer since the last progress. */
   retransmits = 0;
-  /** When a SYN that was sent once went out; -1 when none did. */
-  synSentAt = -0;
-  /** Shortest round trip of the last minutes, ms; 0 before the first; see `rtt.ts`. */
-  minRtt = -0;
+  /** Our SYN went out once, when {@link waitingSince} says. */
+  synTimed = false;
   roundTrips = BLANK_ROUND_TRIPS;
 
   /** By name, and its object; before the first text a blank, which only says of which kind it is. */
@@ -294,11 +288,7 @@ export class Tcb {
   delayedAckAt = Infinity;
   /** Ends FIN_WAIT_2 of an orphan. */
   finWait2At = Infinity;
-  keepAliveAt = Infinity;
-  /** RFC 9293 MUST-25. */
-  keepAlive = false;
-  keepAliveIdle: number;
-  keepAliveUnanswered = 0;
+  keepAlive = NO_KEEP_ALIVE;
   userTimeout: number;
   /** When the peer was last heard. */
   heardAt = 0;
@@ -319,16 +309,7 @@ export class Tcb {
   /** Whoever the host knows this connection by. */
   user: unknown = null;
 
-  // -0 is a double: a field that began as an integer would change the shape of the object, and so
-  // throw away the code compiled for it, in the middle of a transfer that passes 2^31.
-  bytesSent = -0;
-  bytesAcked = -0;
-  bytesReceived = -0;
   delivery = BLANK_DELIVERY;
-  /** C.app_limited: see `delivery-rate.ts`. */
-  appLimited = -0;
-  /** When a segment was last sent; 0 before the first. */
-  sentAt = -0;
   segmentsSent = 0;
   segmentsReceived = 0;
   retransmitted = 0;
@@ -358,7 +339,6 @@ export class Tcb {
     this.ttl = config.ttl;
     this.quickAcks = config.quickAcks;
     this.rto = config.rtoInitial;
-    this.keepAliveIdle = config.keepAliveIdle;
     this.userTimeout = config.userTimeout;
     this.rcvWindowShift = config.windowScale ? windowShiftFor(config.receiveBufferMax) : 0;
     this.congestionControl = config.congestionControl;
@@ -383,6 +363,27 @@ export class Tcb {
 
   set pacingRate(rate: number) {
     this.pacing.rate = rate;
+  }
+
+  get appLimited(): number {
+    return this.delivery.appLimited;
+  }
+
+  set appLimited(delivered: number) {
+    this.delivery.appLimited = delivered;
+  }
+
+  get bytesAcked(): number {
+    return this.delivery.bytesAcked;
+  }
+
+  get bytesReceived(): number {
+    return this.receiveQueue.total;
+  }
+
+  /** Shortest round trip of the last minutes, ms; 0 before the first. Only that of the SYN precedes text. */
+  get minRtt(): number {
+    return this.hasSent ? this.roundTrips.min : this.srtt;
   }
 
   /** Bytes that are known to have arrived, in order or not. */

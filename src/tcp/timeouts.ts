@@ -19,7 +19,7 @@ export function timeout(tcb: Tcb, now: number): void {
   if (tcb.retransmitAt <= now) {
     onLossTimer(tcb, now);
   }
-  if (tcb.keepAliveAt <= now) onKeepAlive(tcb, now);
+  if (tcb.keepAlive.at <= now) onKeepAlive(tcb, now);
   if (tcb.pacing.at <= now) {
     // Output, which follows, sends what it lets out.
     tell(
@@ -181,17 +181,17 @@ function onPersist(tcb: Tcb, now: number): void {
 function onKeepAlive(tcb: Tcb, now: number): void {
   const { config } = tcb.host;
   const idle = 'nothing was heard for so long: RFC 9293 §3.8.4';
-  tell(tcb, 'keepAlive', 'fired', tcb.keepAliveAt, idle, now);
+  tell(tcb, 'keepAlive', 'fired', tcb.keepAlive.at, idle, now);
   if (tcb.flight > 0) {
     const why = 'outstanding data has the retransmission timer: RFC 9293 §3.8.4 (MUST-26)';
-    setKeepAliveTimer(tcb, tcb.keepAliveIdle, why, now);
+    setKeepAliveTimer(tcb, tcb.keepAlive.idle, why, now);
     return;
   }
-  if (tcb.keepAliveUnanswered >= config.keepAliveProbes) {
+  if (tcb.keepAlive.unanswered >= config.keepAliveProbes) {
     lose(tcb, 'keep-alive probes without answer: RFC 9293 §3.8.4', now);
     return;
   }
-  tcb.keepAliveUnanswered++;
+  tcb.keepAlive.unanswered++;
   tcb.host.counters.tcpKeepalives++;
   sendEmpty(tcb, ACK, add(tcb.sndNxt, -1), now);
   const why = 'the next probe, unless this one is answered: RFC 9293 §3.8.4';

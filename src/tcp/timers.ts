@@ -103,20 +103,20 @@ export function stopDelayedAck(tcb: Tcb, now: number): void {
 
 /** RFC 9293 §3.8.4: the interval starts anew with everything heard from the peer. */
 export function armKeepAlive(tcb: Tcb, now: number): void {
-  tcb.keepAliveUnanswered = 0;
-  setKeepAliveTimer(tcb, tcb.keepAliveIdle, 'the peer was heard: RFC 9293 §3.8.4', now);
+  tcb.keepAlive.unanswered = 0;
+  setKeepAliveTimer(tcb, tcb.keepAlive.idle, 'the peer was heard: RFC 9293 §3.8.4', now);
 }
 
 /** In `delay` ms. */
 export function setKeepAliveTimer(tcb: Tcb, delay: number, why: string, now: number): void {
-  tcb.keepAliveAt = now + delay;
-  tell(tcb, 'keepAlive', 'armed', tcb.keepAliveAt, why, now);
+  tcb.keepAlive.at = now + delay;
+  tell(tcb, 'keepAlive', 'armed', tcb.keepAlive.at, why, now);
 }
 
 export function stopKeepAlive(tcb: Tcb, why: string, now: number): void {
-  const at = tcb.keepAliveAt;
+  const at = tcb.keepAlive.at;
   if (at === Infinity) return;
-  tcb.keepAliveAt = Infinity;
+  tcb.keepAlive.at = Infinity;
   tell(tcb, 'keepAlive', 'cancelled', at, why, now);
 }
 
@@ -165,7 +165,7 @@ export function nextDeadline(tcb: Tcb): number {
     tcb.retransmitAt,
     tcb.delayedAckAt,
     tcb.finWait2At,
-    tcb.keepAliveAt,
+    tcb.keepAlive.at,
     tcb.pacing.at,
   );
 }

@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest';
+import { seq } from '../../src/base/seq.js';
 import { type Peer, scripted } from '../support/peer.js';
 
 /** Notes, among the user's events, when urgent data is told of, and how much. */
@@ -43,7 +44,7 @@ describe('urgent data in (RFC 9293 §3.8.5, RFC 6093)', () => {
     p.accept();
     p.send('U.', { data: 'a', urg: 1 });
     // As after 3 GiB of plain text.
-    p.tcb.rcvUp = (p.tcb.rcvNxt + 0x4000_0000) as typeof p.tcb.rcvUp;
+    p.tcb.urgent.rcvUp = seq(p.tcb.rcvNxt + 0x4000_0000);
     p.send('U.', { data: 'b', urg: 1 });
     expect(p.user.events).toEqual(['established', 'urgent 1', 'urgent 1']);
   });

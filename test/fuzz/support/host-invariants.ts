@@ -64,8 +64,8 @@ function checkTimers(tcb: Tcb, blocked: boolean): void {
   if (tcb.orphaned && tcb.state === State.FIN_WAIT_2) {
     must(tcb.finWait2At < Infinity, 'FIN_WAIT_2 of an orphan has a timer');
   }
-  if (tcb.keepAlive && !tcb.synOutstanding) {
-    must(tcb.keepAliveAt < Infinity, `keep-alive is on in ${name} and has no timer`);
+  if (tcb.keepAlive.on && !tcb.synOutstanding) {
+    must(tcb.keepAlive.at < Infinity, `keep-alive is on in ${name} and has no timer`);
   }
 }
 

@@ -5,8 +5,7 @@ import { Delivery } from '../../../src/tcp/sender-variables.js';
 import { MAX_ROWS, type SendState, Sent, SentSegments } from '../../../src/tcp/sent-segments.js';
 
 const STATE: SendState = {
-  delivery: new Delivery(),
-  appLimited: 0,
+  delivery: Object.assign(new Delivery(), { appLimited: 0 }),
   sndMss: 1,
 };
 
