@@ -9,7 +9,7 @@ import { closings } from './closing.js';
 import { codeOf, errnoException } from './errors.js';
 import { ipv4Of, ipv6Error } from './ipv6.js';
 import { NODE_MAJOR } from './node-version.js';
-import { Outgoing } from './outgoing.js';
+import { Outgoing, type WriteCallback } from './outgoing.js';
 import { connectPath } from './pipe.js';
 import type { ReadSink } from './read-sink.js';
 import { proceedSoon } from './soon.js';
@@ -29,7 +29,6 @@ export interface HandleOwner {
 export type Announce = (handle: Handle) => void;
 /** The outcome of {@link Handle.connect}: null, or why it failed. */
 export type ConnectDone = (code: ConnectionErrorCode | null) => void;
-type WriteCallback = (error?: Error | null) => void;
 interface Chunk {
   chunk: Uint8Array;
 }
@@ -39,6 +38,18 @@ export interface SocketName {
   address?: string;
   family?: string;
   port?: number;
+}
+
+/** What only the end that connects has. */
+class ActiveOpen {
+  localAddress: string | undefined;
+  localPort: number | undefined;
+  congestionControl: string | null = null;
+  /** Who waits for the connection, and in which context. */
+  done: ConnectDone | null = null;
+  context: AsyncResource | null = null;
+  /** Linux takes `connect` on a connection that it made once more, and calls it a success. */
+  mayRepeat = false;
 }
 
 /** An exception of the user's code is the process's to know, and must not unwind the host. */
@@ -63,8 +74,6 @@ function nameInto(out: SocketName, address: string, port: number): void {
 export class Handle extends AsyncResource implements ConnectionHandler {
   connection: Connection | null = null;
   owner: HandleOwner | null = null;
-  /** No file descriptor of the kernel's. */
-  readonly fd = -1;
   /** The stream wants data. */
   reading = false;
   // Doubles from the start, for the reason given in `tcp/tcb.ts`.
@@ -76,14 +85,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** A Unix domain socket of the kernel's. */
   isPipe = false;
   #announce: Announce | null = null;
-  #localAddress: string | undefined;
-  #localPort: number | undefined;
-  /** Who waits for the connection, and in which context. */
-  #connectDone: ConnectDone | null = null;
-  #connectContext: AsyncResource | null = null;
-  /** Linux takes `connect` on a connection that it made once more, and calls it a success. */
-  #congestionControl: string | null = null;
-  #mayRepeat = false;
+  /** Null where the peer has connected. */
+  #active: ActiveOpen | null = null;
   /** False until the user has had a turn to add listeners; nothing is delivered before. */
   #live = false;
   #referenced = true;
@@ -102,12 +105,15 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   /** The latest write; null before the first. */
   #outgoing: Outgoing | null = null;
-  #written: WriteCallback | null = null;
-  #writeContext: AsyncResource | null = null;
 
   constructor(transport: Transport) {
     super('TUNTCP');
     this.transport = transport;
+  }
+
+  /** No file descriptor of the kernel's. */
+  get fd(): number {
+    return -1;
   }
 
   /** Takes over an accepted connection; `announce` is called when it is complete. */
@@ -125,7 +131,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
       announce(this);
       return;
     }
-    this.#mayRepeat = true;
+    if (this.#active !== null) this.#active.mayRepeat = true;
     this.#connected(null);
     this.goLive();
   }
@@ -141,9 +147,10 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   writable(): void {
-    if (this.#written === null || this.connection === null) return;
+    const outgoing = this.#outgoing;
+    if (outgoing === null || outgoing.done === null || this.connection === null) return;
     this.owner?._unrefTimer();
-    if (this.#outgoing!.fill(this.connection)) this.#finishWrite();
+    if (outgoing.fill(this.connection)) this.#finishWrite(outgoing);
   }
 
   finished(): void {}
@@ -151,7 +158,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   closed(error: ConnectionErrorCode | null): void {
     this.#over = true;
     this.#broken = error;
-    if (this.#connectDone !== null && error !== null) this.#connected(error);
+    if (this.#isConnecting() && error !== null) this.#connected(error);
     else if (error === null && this.#isCutOff()) this.#run(this.#abandon);
     else if (this.#live && !this.#pulling) this.#run(this.#conclude);
   }
@@ -167,10 +174,11 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   #connected(code: ConnectionErrorCode | null): void {
-    const done = this.#connectDone;
-    const context = this.#connectContext;
-    this.#connectDone = null;
-    this.#connectContext = null;
+    const active = this.#active;
+    if (active === null) return;
+    const { done, context } = active;
+    active.done = null;
+    active.context = null;
     if (done === null || context === null) return;
     try {
       context.runInAsyncScope(done, null, code);
@@ -190,30 +198,31 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     if (four === null) return ipv6Error(address);
     const code = this.transport.bindError?.(four, cut) ?? null;
     if (code !== null) return code;
-    this.#localAddress = four;
-    this.#localPort = cut;
+    const active = this.#ownActive();
+    active.localAddress = four;
+    active.localPort = cut;
     return null;
   }
 
   /** Connects; null, or the code of what stops it at once, and `done` is not called then. */
   connect(address: string, port: number, done: ConnectDone): string | null {
-    if (this.#connectDone !== null) return 'EALREADY';
+    if (this.#isConnecting()) return 'EALREADY';
+    const active = this.#ownActive();
     if (this.connection !== null) {
-      if (!this.#mayRepeat) return 'EISCONN';
-      this.#mayRepeat = false;
+      if (!active.mayRepeat) return 'EISCONN';
+      active.mayRepeat = false;
       this.#await(done);
       this.transport.runtime.yield(() => this.#connected(null));
       return null;
     }
     const remoteAddress = ipv4Of(address);
     if (remoteAddress === null) return ipv6Error(address);
-    const localAddress = this.#localAddress;
-    const localPort = this.#localPort;
+    const { localAddress, localPort, congestionControl } = active;
     try {
       const request = { remoteAddress, remotePort: port, localAddress, localPort };
       this.connection = this.transport.connect(request, this);
       // In the same turn, so that its SYN asks for ECN if the control needs it.
-      if (this.#congestionControl) this.connection.setCongestionControl(this.#congestionControl);
+      if (congestionControl) this.connection.setCongestionControl(congestionControl);
     } catch (error) {
       const code = codeOf(error);
       if (code === undefined) throw error;
@@ -225,7 +234,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   /** Connects to a Unix domain socket. */
   connectPath(path: string, done: ConnectDone): string | null {
-    if (this.connection !== null) return this.#connectDone === null ? 'EISCONN' : 'EALREADY';
+    if (this.connection !== null) return this.#isConnecting() ? 'EALREADY' : 'EISCONN';
     this.isPipe = true;
     this.connection = connectPath(path, this);
     this.#await(done);
@@ -233,23 +242,37 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   #await(done: ConnectDone): void {
-    this.#connectDone = done;
-    this.#connectContext = new AsyncResource('TUNTCPCONNECT');
+    const active = this.#ownActive();
+    active.done = done;
+    active.context = new AsyncResource('TUNTCPCONNECT');
     this.#updateHold();
+  }
+
+  #ownActive(): ActiveOpen {
+    this.#active ??= new ActiveOpen();
+    return this.#active;
+  }
+
+  #isConnecting(): boolean {
+    return this.#active !== null && this.#active.done !== null;
+  }
+
+  #isWriting(): boolean {
+    return this.#outgoing !== null && this.#outgoing.done !== null;
   }
 
   getsockname(out: SocketName): void {
     if (this.isPipe) return;
     if (this.connection !== null) {
       nameInto(out, this.connection.localAddress, this.connection.localPort);
-    } else if (this.#localAddress !== undefined) {
-      nameInto(out, this.#localAddress, this.#localPort ?? 0);
+    } else if (this.#active?.localAddress !== undefined) {
+      nameInto(out, this.#active.localAddress, this.#active.localPort ?? 0);
     }
   }
 
   /** True when there is a remote end, whose name is then in `out`. */
   getpeername(out: SocketName): boolean {
-    if (this.connection === null || this.#connectDone !== null || this.isPipe) return false;
+    if (this.connection === null || this.#isConnecting() || this.isPipe) return false;
     nameInto(out, this.connection.remoteAddress, this.connection.remotePort);
     return true;
   }
@@ -317,8 +340,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   /** For the connection that there is, or the one that will be. */
   setCongestionControl(name: string): void {
-    this.#congestionControl = name;
-    this.connection?.setCongestionControl(name);
+    if (this.connection === null) this.#ownActive().congestionControl = name;
+    else this.connection.setCongestionControl(name);
   }
 
   /** `initialDelay` in ms before the first probe; 0 keeps the host's configuration. */
@@ -340,15 +363,13 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     if (this.#closed) return;
     this.#closed = true;
     const { connection } = this;
-    const connecting = this.#connectDone !== null;
+    const connecting = this.#isConnecting();
     this.connection = null;
-    this.#connectDone = null;
-    this.#connectContext = null;
+    this.#active = null;
     this.reading = false;
     this.#rest = null;
-    this.#outgoing?.clear();
-    const written = this.#written;
-    this.#written = null;
+    const written = this.#outgoing?.done ?? null;
+    this.#outgoing = null;
     this.#updateHold();
     if (connection !== null && !this.#over) {
       if (reset || connecting) connection.abort();
@@ -404,7 +425,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   /** Delivers what is there, and then bad news to whoever is reading or writing. */
   #conclude(): void {
     if (this.reading) this.#pull();
-    const busy = (this.reading && !this.#ended) || this.#written !== null;
+    const busy = (this.reading && !this.#ended) || this.#isWriting();
     if (this.#broken !== null && busy && !this.#pulling) this.#raise();
   }
 
@@ -468,19 +489,19 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   #send(outgoing: Outgoing, done: WriteCallback): boolean {
     if (outgoing.fill(this.connection!)) return true;
-    this.#written = done;
-    this.#writeContext = new AsyncResource('TUNTCPWRITE');
+    outgoing.done = done;
+    outgoing.context = new AsyncResource('TUNTCPWRITE');
     this.#updateHold();
     return false;
   }
 
-  #finishWrite(): void {
-    const written = this.#written!;
-    const context = this.#writeContext!;
-    this.#written = null;
-    this.#writeContext = null;
+  #finishWrite(outgoing: Outgoing): void {
+    const done = outgoing.done!;
+    const context = outgoing.context!;
+    outgoing.done = null;
+    outgoing.context = null;
     try {
-      context.runInAsyncScope(written, null, null);
+      context.runInAsyncScope(done, null, null);
     } catch (error) {
       rethrow(error);
     }
@@ -491,7 +512,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     const wanted =
       this.#referenced &&
       this.connection !== null &&
-      (this.#connectDone !== null || (this.reading && !this.#ended) || this.#written !== null);
+      (this.#isConnecting() || (this.reading && !this.#ended) || this.#isWriting());
     if (wanted === this.#held) return;
     this.#held = wanted;
     if (wanted) this.transport.hold();

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Connection } from '../stack/connection.js';
 
 interface Chunk {
@@ -6,6 +7,8 @@ interface Chunk {
 
 const NOTHING = new Uint8Array(0);
 
+export type WriteCallback = (error?: Error | null) => void;
+
 /** One write, of a chunk or of several, that moves into a send buffer as there is room. */
 export class Outgoing {
   #bytes: Uint8Array = NOTHING;
@@ -13,6 +16,9 @@ export class Outgoing {
   #queue: readonly Chunk[] | null = null;
   /** The next of {@link #queue}. */
   #next = 0;
+  /** Who waits until all is in the send buffer, and in which context; null: nobody. */
+  done: WriteCallback | null = null;
+  context: AsyncResource | null = null;
 
   one(bytes: Uint8Array): void {
     this.#bytes = bytes;
