@@ -59,7 +59,7 @@ export abstract class Endpoint extends stem(Duplex) {
   /** Keeps what the handle has counted. @internal */
   protected _keepCounts(handle: Handle): void {
     this.#bytesRead = handle.bytesRead + 0;
-    this.#bytesWritten = handle.bytesWritten + 0;
+    this.#bytesWritten = handle.bytesWritten;
   }
 
   /** A snapshot of the TCP connection for people and tools; null before and after it. */
@@ -91,7 +91,7 @@ export abstract class Endpoint extends stem(Duplex) {
 
   /** Bytes handed to the connection. */
   get _bytesDispatched(): number {
-    return this.#handle ? this.#handle.bytesWritten + 0 : this.#bytesWritten;
+    return this.#handle ? this.#handle.bytesWritten : this.#bytesWritten;
   }
 
   /** Bytes written, those that wait in the stream included. */

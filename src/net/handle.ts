@@ -5,6 +5,7 @@ import type {
   ConnectionHandler,
   Transport,
 } from '../stack/connection.js';
+import { ActiveOpen } from './active-open.js';
 import { closings } from './closing.js';
 import { codeOf, errnoException } from './errors.js';
 import { ipv4Of, ipv6Error } from './ipv6.js';
@@ -12,7 +13,9 @@ import { NODE_MAJOR } from './node-version.js';
 import { Outgoing, type WriteCallback } from './outgoing.js';
 import { connectPath } from './pipe.js';
 import type { ReadSink } from './read-sink.js';
+import { rethrow } from './rethrow.js';
 import { proceedSoon } from './soon.js';
+import { Waiter } from './waiter.js';
 
 /** What a handle tells the socket that it belongs to. */
 export interface HandleOwner {
@@ -40,25 +43,6 @@ export interface SocketName {
   port?: number;
 }
 
-/** What only the end that connects has. */
-class ActiveOpen {
-  localAddress: string | undefined;
-  localPort: number | undefined;
-  congestionControl: string | null = null;
-  /** Who waits for the connection, and in which context. */
-  done: ConnectDone | null = null;
-  context: AsyncResource | null = null;
-  /** Linux takes `connect` on a connection that it made once more, and calls it a success. */
-  mayRepeat = false;
-}
-
-/** An exception of the user's code is the process's to know, and must not unwind the host. */
-export function rethrow(error: unknown): void {
-  process.nextTick(() => {
-    throw error;
-  });
-}
-
 function nameInto(out: SocketName, address: string, port: number): void {
   out.address = address;
   out.family = 'IPv4';
@@ -76,9 +60,8 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   owner: HandleOwner | null = null;
   /** The stream wants data. */
   reading = false;
-  // Doubles from the start, for the reason given in `tcp/tcb.ts`.
+  // A double from the start, for the reason given in `tcp/sender-variables.ts`.
   bytesRead = -0;
-  bytesWritten = -0;
   sink: ReadSink | null = null;
 
   readonly transport: Transport;
@@ -148,7 +131,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   writable(): void {
     const outgoing = this.#outgoing;
-    if (outgoing === null || outgoing.done === null || this.connection === null) return;
+    if (outgoing === null || outgoing.waiter === null || this.connection === null) return;
     this.owner?._unrefTimer();
     if (outgoing.fill(this.connection)) this.#finishWrite(outgoing);
   }
@@ -174,17 +157,10 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   #connected(code: ConnectionErrorCode | null): void {
-    const active = this.#active;
-    if (active === null) return;
-    const { done, context } = active;
-    active.done = null;
-    active.context = null;
-    if (done === null || context === null) return;
-    try {
-      context.runInAsyncScope(done, null, code);
-    } catch (error) {
-      rethrow(error);
-    }
+    const waiter = this.#active?.waiter ?? null;
+    if (this.#active === null || waiter === null) return;
+    this.#active.waiter = null;
+    waiter.tell(code);
     this.#updateHold();
   }
 
@@ -242,9 +218,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   #await(done: ConnectDone): void {
-    const active = this.#ownActive();
-    active.done = done;
-    active.context = new AsyncResource('TUNTCPCONNECT');
+    this.#ownActive().waiter = new Waiter('TUNTCPCONNECT', done);
     this.#updateHold();
   }
 
@@ -254,11 +228,11 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   #isConnecting(): boolean {
-    return this.#active !== null && this.#active.done !== null;
+    return this.#active !== null && this.#active.waiter !== null;
   }
 
   #isWriting(): boolean {
-    return this.#outgoing !== null && this.#outgoing.done !== null;
+    return this.#outgoing !== null && this.#outgoing.waiter !== null;
   }
 
   getsockname(out: SocketName): void {
@@ -293,10 +267,10 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   /** Takes `bytes`; true when all are in the send buffer, otherwise `done` is called when they are. */
   write(bytes: Uint8Array, done: WriteCallback): boolean {
-    this.bytesWritten += bytes.length;
-    this.#outgoing ??= new Outgoing();
-    this.#outgoing.one(bytes);
-    return this.#send(this.#outgoing, done);
+    const outgoing = this.#ownOutgoing();
+    outgoing.bytesWritten += bytes.length;
+    outgoing.one(bytes);
+    return this.#send(outgoing, done);
   }
 
   /** As {@link write}; `bytes` are the caller's again when this returns. */
@@ -308,10 +282,19 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   /** As {@link write}, for several chunks of `length` bytes in all. */
   writev(chunks: readonly Chunk[], length: number, done: WriteCallback): boolean {
-    this.bytesWritten += length;
+    const outgoing = this.#ownOutgoing();
+    outgoing.bytesWritten += length;
+    outgoing.many(chunks);
+    return this.#send(outgoing, done);
+  }
+
+  #ownOutgoing(): Outgoing {
     this.#outgoing ??= new Outgoing();
-    this.#outgoing.many(chunks);
-    return this.#send(this.#outgoing, done);
+    return this.#outgoing;
+  }
+
+  get bytesWritten(): number {
+    return this.#outgoing === null ? 0 : this.#outgoing.bytesWritten + 0;
   }
 
   /** Bytes that were written and wait for room in the send buffer. */
@@ -368,8 +351,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     this.#active = null;
     this.reading = false;
     this.#rest = null;
-    const written = this.#outgoing?.done ?? null;
-    this.#outgoing = null;
+    const written = this.#outgoing?.drop() ?? null;
     this.#updateHold();
     if (connection !== null && !this.#over) {
       if (reset || connecting) connection.abort();
@@ -378,7 +360,7 @@ export class Handle extends AsyncResource implements ConnectionHandler {
     if (done === undefined && written === null) return;
     closings(this.transport.runtime).add(() => {
       // After 'error' and before 'close', as when libuv cancels a write.
-      written?.(NODE_MAJOR >= 22 ? errnoException('ECANCELED', 'write') : null);
+      written?.tell(NODE_MAJOR >= 22 ? errnoException('ECANCELED', 'write') : null);
       if (done !== undefined) this.runInAsyncScope(done);
     });
   }
@@ -489,22 +471,13 @@ export class Handle extends AsyncResource implements ConnectionHandler {
 
   #send(outgoing: Outgoing, done: WriteCallback): boolean {
     if (outgoing.fill(this.connection!)) return true;
-    outgoing.done = done;
-    outgoing.context = new AsyncResource('TUNTCPWRITE');
+    outgoing.waiter = new Waiter('TUNTCPWRITE', done);
     this.#updateHold();
     return false;
   }
 
   #finishWrite(outgoing: Outgoing): void {
-    const done = outgoing.done!;
-    const context = outgoing.context!;
-    outgoing.done = null;
-    outgoing.context = null;
-    try {
-      context.runInAsyncScope(done, null, null);
-    } catch (error) {
-      rethrow(error);
-    }
+    outgoing.drop()?.tell(null);
     this.#updateHold();
   }
 

@@ -1,5 +1,5 @@
-import type { AsyncResource } from 'node:async_hooks';
 import type { Connection } from '../stack/connection.js';
+import type { Waiter } from './waiter.js';
 
 interface Chunk {
   chunk: Uint8Array;
@@ -9,16 +9,17 @@ const NOTHING = new Uint8Array(0);
 
 export type WriteCallback = (error?: Error | null) => void;
 
-/** One write, of a chunk or of several, that moves into a send buffer as there is room. */
+/** The latest write, of a chunk or of several, that moves into a send buffer as there is room. */
 export class Outgoing {
   #bytes: Uint8Array = NOTHING;
   #offset = 0;
   #queue: readonly Chunk[] | null = null;
   /** The next of {@link #queue}. */
   #next = 0;
-  /** Who waits until all is in the send buffer, and in which context; null: nobody. */
-  done: WriteCallback | null = null;
-  context: AsyncResource | null = null;
+  /** Of all writes so far. A double from the start, for the reason given in `tcp/sender-variables.ts`. */
+  bytesWritten = -0;
+  /** Who waits until all is in the send buffer; null: nobody. */
+  waiter: Waiter<Error | null> | null = null;
 
   one(bytes: Uint8Array): void {
     this.#bytes = bytes;
@@ -44,7 +45,15 @@ export class Outgoing {
     return length;
   }
 
-  clear(): void {
+  /** Forgets what has not moved, and who waits for it. */
+  drop(): Waiter<Error | null> | null {
+    const { waiter } = this;
+    this.waiter = null;
+    this.#clear();
+    return waiter;
+  }
+
+  #clear(): void {
     this.#bytes = NOTHING;
     this.#offset = 0;
     this.#queue = null;
@@ -62,7 +71,7 @@ export class Outgoing {
       if (this.#queue === null || this.#next === this.#queue.length) break;
       this.one(this.#queue[this.#next++]!.chunk);
     }
-    this.clear();
+    this.#clear();
     return true;
   }
 }

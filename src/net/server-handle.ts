@@ -2,9 +2,10 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Connection, Listener, Transport } from '../stack/connection.js';
 import { closings } from './closing.js';
 import { codeOf } from './errors.js';
-import { Handle, rethrow, type SocketName } from './handle.js';
+import { Handle, type SocketName } from './handle.js';
 import { ipv4Of, ipv6Error } from './ipv6.js';
 import { listenPath, type PathOptions } from './pipe.js';
+import { rethrow } from './rethrow.js';
 
 /** What a handle tells the server that it belongs to. */
 export interface ServerHandleOwner {

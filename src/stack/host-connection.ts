@@ -1,6 +1,7 @@
 import {
   abort,
   close,
+  letGo,
   receive,
   release,
   send,
@@ -82,7 +83,7 @@ export class HostConnection implements Connection {
 
   abort(): void {
     this.#done = true;
-    this.tcb.orphaned = true;
+    letGo(this.tcb);
     abort(this.tcb, this.clock.now());
   }
 

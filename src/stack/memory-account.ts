@@ -40,10 +40,9 @@ export class MemoryAccount {
       tcb.charged = held;
       this.#judge();
     }
-    const orphan = tcb.orphaned && !ended;
-    if (orphan !== tcb.countedOrphan) {
-      tcb.countedOrphan = orphan;
-      this.#orphans += orphan ? 1 : -1;
+    if (tcb.orphan !== null && tcb.orphan.counted === ended) {
+      tcb.orphan.counted = !ended;
+      this.#orphans += ended ? -1 : 1;
     }
   }
 

@@ -66,7 +66,7 @@ export function connectionInfo(tcb: Tcb, now: number): ConnectionInfo {
     receiveBuffered: tcb.receiveQueue.length,
     outOfOrder: tcb.reassembly.length,
     noDelay: tcb.noDelay,
-    orphaned: tcb.orphaned,
+    orphaned: tcb.orphan !== null,
     lastSent: tcb.hasSent ? now - tcb.delivery.sentAt : null,
     lastReceived: tcb.segmentsReceived === 0 ? null : now - tcb.heardAt,
     timers: timersOf(tcb, now),
@@ -89,7 +89,7 @@ function timersOf(tcb: Tcb, now: number): TimerInfo[] {
     [lossTimerName(tcb.lossTimer), tcb.retransmitAt],
     ['delayedAck', tcb.delayedAckAt],
     ['keepAlive', tcb.keepAlive.at],
-    ['finWait2', tcb.finWait2At],
+    ['finWait2', tcb.orphan?.finWait2At ?? Infinity],
     ['pacing', tcb.pacing.at],
   ];
   return deadlines

@@ -2,7 +2,7 @@ import type { Counters } from '../base/counters.js';
 import { TimerWheel } from '../base/timer-wheel.js';
 import type { Holder } from '../runtime/runtime.js';
 import { mayAnswer } from '../tcp/ack-throttle.js';
-import { abort, icmpError, initialize, open } from '../tcp/calls.js';
+import { abort, icmpError, initialize, letGo, open } from '../tcp/calls.js';
 import type { TcpConfig } from '../tcp/config.js';
 import { RateSample } from '../tcp/delivery-rate.js';
 import { enterClosed } from '../tcp/end.js';
@@ -340,7 +340,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     const now = this.clock.now();
     for (const tcb of this.tcbs()) {
       if (tcb.user !== listener.halfOpen && tcb.user !== listener.complete) continue;
-      tcb.orphaned = true;
+      letGo(tcb);
       abort(tcb, now);
     }
   }
@@ -385,7 +385,7 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
     tcb.dirty = false;
     output(tcb, now);
     this.memory.update(tcb);
-    if (tcb.countedOrphan && this.memory.tooManyOrphans) this.#abortOrphan(tcb, now);
+    if (tcb.orphan?.counted && this.memory.tooManyOrphans) this.#abortOrphan(tcb, now);
     this.#hold(tcb);
     switch (tcb.state) {
       case State.CLOSED:
@@ -444,13 +444,14 @@ export class TcpService implements TcpHost, SegmentInput, QuotedInput {
    * kernel would keep the connection; but not for a peer that has stopped answering.
    */
   #hold(tcb: Tcb): void {
+    const { orphan } = tcb;
+    if (orphan === null) return;
     const wanted =
-      tcb.orphaned &&
       (tcb.flight > 0 || tcb.sendBuffer.length > 0) &&
       tcb.state !== State.CLOSED &&
       tcb.retransmits < this.config.retransmitR1;
-    if (wanted === tcb.held) return;
-    tcb.held = wanted;
+    if (wanted === orphan.held) return;
+    orphan.held = wanted;
     if (wanted) this.holder.hold();
     else this.holder.release();
   }

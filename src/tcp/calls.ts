@@ -7,6 +7,7 @@ import { enterClosed } from './end.js';
 import { ownKeepAlive, ownUrgent } from './first-text.js';
 import { sendAck, sendReset } from './output.js';
 import { isOutstanding } from './path-mtu.js';
+import { Orphan } from './rare-variables.js';
 import { windowUpdateDue } from './receiver.js';
 import { canSend, State, transition, unreachable } from './state.js';
 import { type Failure, LEAST_BUFFER, NOTHING_WRITTEN, type Tcb } from './tcb.js';
@@ -149,17 +150,21 @@ export function abort(tcb: Tcb, now: number): void {
  * SHLD-3).
  */
 export function release(tcb: Tcb, now: number): void {
-  if (tcb.orphaned) return;
-  tcb.orphaned = true;
+  if (tcb.orphan !== null) return;
+  const orphan = letGo(tcb);
   if (tcb.state === State.SYN_SENT || tcb.receiveQueue.length > 0) {
     abort(tcb, now);
     return;
   }
   close(tcb, now);
-  if (tcb.state === State.FIN_WAIT_2) {
-    armFinWait2(tcb, now);
-  }
+  if (tcb.state === State.FIN_WAIT_2) armFinWait2(tcb, orphan, now);
   tcb.host.markDirty(tcb);
+}
+
+/** Nobody reads or writes any more. */
+export function letGo(tcb: Tcb): Orphan {
+  tcb.orphan ??= new Orphan();
+  return tcb.orphan;
 }
 
 /**

@@ -2,7 +2,14 @@ import type { AckThrottle } from './ack-throttle.js';
 import { AutotuneVariables, BLANK_AUTOTUNE } from './autotune-variables.js';
 import { startCongestionControl } from './congestion-window.js';
 import { BLANK_ECN, EcnVariables } from './ecn-variables.js';
-import { KeepAlive, NO_KEEP_ALIVE, NOTHING_URGENT, UrgentPointers } from './rare-variables.js';
+import {
+  DsackBlocks,
+  KeepAlive,
+  NO_DSACKS,
+  NO_KEEP_ALIVE,
+  NOTHING_URGENT,
+  UrgentPointers,
+} from './rare-variables.js';
 import { NOTHING_OUT_OF_ORDER, Reassembly } from './reassembly.js';
 import { ReceiveQueue } from './receive-queue.js';
 import {
@@ -74,4 +81,9 @@ export function ownUrgent(tcb: Tcb): UrgentPointers {
 export function ownThrottle(tcb: Tcb): AckThrottle {
   tcb.throttle ??= { throttledSince: -Infinity, throttledAcks: 0 };
   return tcb.throttle;
+}
+
+export function ownDsacks(tcb: Tcb): DsackBlocks {
+  if (tcb.dsacks === NO_DSACKS) tcb.dsacks = new DsackBlocks();
+  return tcb.dsacks;
 }

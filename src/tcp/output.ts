@@ -66,7 +66,7 @@ export function output(tcb: Tcb, now: number): void {
     case State.LAST_ACK:
     case State.TIME_WAIT:
       // A gap is told by an ACK of its own: one with text is no duplicate ACK (RFC 5681 §2).
-      if (tcb.ackNow !== null && (!tcb.reassembly.isEmpty || tcb.owesDsack)) sendAck(tcb, now);
+      if (tcb.ackNow !== null && (!tcb.reassembly.isEmpty || tcb.dsacks.areOwed)) sendAck(tcb, now);
       if (tcb.frto !== Frto.SECOND_ACK) sendRetransmissions(tcb, now);
       sendNew(tcb, now);
       if (tcb.hasReceived) tuneReceiveBuffer(tcb, now);
@@ -118,7 +118,7 @@ export function sendAck(tcb: Tcb, now: number): void {
   if (trace !== null) trace.acknowledges(tcb, ackReason(tcb), now);
   let copies = Math.max(1, tcb.duplicateAcks);
   do sendEmpty(tcb, ACK, tcb.sndNxt, now);
-  while (--copies > 0 || tcb.owesDsack);
+  while (--copies > 0 || tcb.dsacks.areOwed);
 }
 
 /** A segment without text: ACK, keep-alive or window probe. */

@@ -1,14 +1,12 @@
 import { add, diff, geq, gt, leq, lt, max, min, type Seq } from '../base/seq.js';
 import { FIN, MAX_SACK_BLOCKS, OPT_SACK, PSH, type Segment, SYN } from '../wire/segment.js';
-import { ownReassembly, prepareToReceive } from './first-text.js';
+import { ownDsacks, ownReassembly, prepareToReceive } from './first-text.js';
 import { TIMESTAMPS_BYTES } from './negotiation.js';
 import { Event, LEAST_BUFFER, type Tcb } from './tcb.js';
 import { stopDelayedAck } from './timers.js';
 
 /** Shorter segments than this are no full ones: what 552 octets, the least that paths of today carry, hold. */
 const MIN_FULL_SIZE = 500;
-/** Ranges that arrived twice, of one batch. */
-const MOST_DSACKS = 32;
 
 /** Bytes of a SACK option without blocks, padded. */
 const SACK_HEADER_BYTES = 4;
@@ -156,42 +154,23 @@ export function noteOldText(tcb: Tcb, segment: Segment): void {
 function noteDuplicate(tcb: Tcb, left: Seq, right: Seq): void {
   if (!tcb.sackOk || !lt(left, right)) return;
   tcb.ackNow = 'octets arrived twice: RFC 2883 §4';
-  if (tcb.owesDsack && leq(left, tcb.dsackRight) && geq(right, tcb.dsackLeft)) {
-    tcb.dsackLeft = min(left, tcb.dsackLeft);
-    tcb.dsackRight = max(right, tcb.dsackRight);
-  } else {
-    if (tcb.owesDsack) keepDsack(tcb);
-    tcb.dsackLeft = left;
-    tcb.dsackRight = right;
-  }
-}
-
-function keepDsack(tcb: Tcb): void {
-  tcb.moreDsacks ??= [];
-  if (tcb.moreDsacks.length < 2 * MOST_DSACKS) tcb.moreDsacks.push(tcb.dsackLeft, tcb.dsackRight);
-}
-
-function nextDsack(tcb: Tcb): void {
-  const more = tcb.moreDsacks;
-  tcb.dsackLeft = tcb.dsackRight;
-  if (more === null || more.length === 0) return;
-  tcb.dsackRight = more.pop()!;
-  tcb.dsackLeft = more.pop()!;
+  ownDsacks(tcb).add(left, right);
 }
 
 /** The SACK option of an ACK: what arrived twice first (RFC 2883 §4), then what waits for a gap. */
 export function writeSack(tcb: Tcb, segment: Segment): void {
-  if (!tcb.sackOk || (tcb.reassembly.isEmpty && !tcb.owesDsack)) return;
+  if (!tcb.sackOk || (tcb.reassembly.isEmpty && !tcb.dsacks.areOwed)) return;
   segment.options |= OPT_SACK;
   // A header with all blocks is longer than the smallest packets that networks carry (RFC 791 §3.2).
   const optionBytes = tcb.pathMss - (tcb.timestampsOk ? TIMESTAMPS_BYTES : 0);
   const most = tcb.timestampsOk ? MAX_SACK_BLOCKS - 1 : MAX_SACK_BLOCKS;
   const room = Math.min(most, (optionBytes - SACK_HEADER_BYTES) >> 3);
   let count = 0;
-  if (tcb.owesDsack) {
-    segment.sack[0] = tcb.dsackLeft;
-    segment.sack[1] = tcb.dsackRight;
-    nextDsack(tcb);
+  const { dsacks } = tcb;
+  if (dsacks.areOwed) {
+    segment.sack[0] = dsacks.left;
+    segment.sack[1] = dsacks.right;
+    dsacks.next();
     tcb.host.counters.tcpDsackSent++;
     count = 1;
   }

@@ -256,7 +256,7 @@ function arrivesReset(tcb: Tcb, segment: Segment, now: number): Drop {
     case State.CLOSING:
     case State.LAST_ACK:
     case State.TIME_WAIT:
-      enterClosed(tcb, tcb.orphaned ? null : 'ECONNRESET', 'RST: RFC 9293 §3.10.7.4', now);
+      enterClosed(tcb, tcb.orphan !== null ? null : 'ECONNRESET', 'RST: RFC 9293 §3.10.7.4', now);
       return Drop.NONE;
     default:
       enterClosed(tcb, 'ECONNRESET', 'RST: RFC 9293 §3.10.7.4', now);
@@ -331,7 +331,7 @@ function arrivesAckOfFin(tcb: Tcb, now: number): Drop {
     case State.FIN_WAIT_1:
       transition(tcb, State.FIN_WAIT_2, 'ACK of our FIN: RFC 9293 §3.10.7.4', now);
       tcb.events |= Event.FINISHED;
-      if (tcb.orphaned) armFinWait2(tcb, now);
+      if (tcb.orphan !== null) armFinWait2(tcb, tcb.orphan, now);
       return Drop.NONE;
     case State.CLOSING:
       tcb.events |= Event.FINISHED;
@@ -360,7 +360,7 @@ function arrivesFromSixth(tcb: Tcb, segment: Segment, now: number): Drop {
   }
   arrivesUrgent(tcb, segment);
   if (segment.length > 0) {
-    if (tcb.orphaned && hasNewText(tcb, segment)) return resetUnreadable(tcb, now);
+    if (tcb.orphan !== null && hasNewText(tcb, segment)) return resetUnreadable(tcb, now);
     if (!tcb.hasReceived) prepareToReceive(tcb);
     timeRoundTrip(tcb, segment, now);
     receiveText(tcb, segment);

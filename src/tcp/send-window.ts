@@ -37,7 +37,7 @@ export function setSendWindow(tcb: Tcb, segment: Segment, now: number): void {
  */
 function onProbeAnswered(tcb: Tcb, now: number): void {
   // Of what outlives its user only progress counts, or a window that opens and shuts would keep it.
-  if (tcb.persisting || !tcb.orphaned) tcb.retransmits = 0;
+  if (tcb.persisting || tcb.orphan === null) tcb.retransmits = 0;
   if (tcb.sndWnd === 0) return;
   tcb.waitingSince = now;
   setRto(tcb);

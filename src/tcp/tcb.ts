@@ -10,7 +10,7 @@ import { blankCongestionControl, type CongestionControl } from './congestion.js'
 import type { RateSample } from './delivery-rate.js';
 import { BLANK_ECN } from './ecn-variables.js';
 import { windowShiftFor } from './negotiation.js';
-import { NO_KEEP_ALIVE, NOTHING_URGENT } from './rare-variables.js';
+import { NO_DSACKS, NO_KEEP_ALIVE, NOTHING_URGENT, type Orphan } from './rare-variables.js';
 import { NOTHING_OUT_OF_ORDER } from './reassembly.js';
 import { NOTHING_RECEIVED } from './receive-queue.js';
 import { RTO } from './retransmit-cause.js';
@@ -143,8 +143,8 @@ export class Tcb {
   readonly state: State;
   /** Opened by LISTEN, so that a RST in SYN_RECEIVED returns there (RFC 9293 MUST-11). */
   readonly passive: boolean;
-  /** The user has let go: nobody reads any more, and closing has limits in time. */
-  orphaned = false;
+  /** Not null: the user has let go; nobody reads any more, and closing has limits in time. */
+  orphan: Orphan | null = null;
   /** Set when the connection ended other than by FIN from both sides. */
   failure: Failure | null = null;
   /** The last ICMP error that did not end the connection (RFC 9293 §3.9.2.2, MUST-56). */
@@ -224,11 +224,7 @@ export class Tcb {
   throttle: AckThrottle | null = null;
   /** For a peer without SACK each segment out of order gets its own duplicate ACK: so many. */
   duplicateAcks = 0;
-  /** Octets that arrived twice, which the next ACK reports (RFC 2883); none when both are equal. */
-  dsackLeft: Seq = seq(0);
-  dsackRight: Seq = seq(0);
-  /** Edges of further ranges of the same batch, each for an ACK of its own; null: never any. */
-  moreDsacks: Seq[] | null = null;
+  dsacks = NO_DSACKS;
   /** Bytes received and not acknowledged. */
   ackPending = 0;
   quickAcks: number;
@@ -286,8 +282,6 @@ export class Tcb {
   /** Zero-window probes since the window was shut. */
   persistProbes = 0;
   delayedAckAt = Infinity;
-  /** Ends FIN_WAIT_2 of an orphan. */
-  finWait2At = Infinity;
   keepAlive = NO_KEEP_ALIVE;
   userTimeout: number;
   /** When the peer was last heard. */
@@ -297,11 +291,8 @@ export class Tcb {
 
   /** {@link Event} bits that the host has yet to deliver. */
   events = 0;
-  /** The host keeps the process running for this connection's last words. */
-  held = false;
-  /** What the host has counted of this connection: bytes held, and that it is an orphan. */
+  /** Bytes that the host has counted as held by this connection. */
   charged = 0;
-  countedOrphan = false;
   /** In the host's list of connections to be looked at when the batch ends. */
   dirty = false;
   /** One node in the wheel serves all timers of the connection, at the earliest deadline. */
@@ -399,10 +390,6 @@ export class Tcb {
   /** Our SYN is not acknowledged; {@link iss} comes round again after 4 GiB. */
   get synOutstanding(): boolean {
     return this.sndUna === this.iss && this.bytesAcked === 0;
-  }
-
-  get owesDsack(): boolean {
-    return this.dsackLeft !== this.dsackRight;
   }
 
   get persisting(): boolean {

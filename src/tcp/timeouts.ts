@@ -32,9 +32,17 @@ export function timeout(tcb: Tcb, now: number): void {
     );
     tcb.pacing.at = Infinity;
   }
-  if (tcb.finWait2At <= now) {
-    tell(tcb, 'finWait2', 'fired', tcb.finWait2At, 'the peer does not close: RFC 9293 §3.6', now);
-    tcb.finWait2At = Infinity;
+  const { orphan } = tcb;
+  if (orphan !== null && orphan.finWait2At <= now) {
+    tell(
+      tcb,
+      'finWait2',
+      'fired',
+      orphan.finWait2At,
+      'the peer does not close: RFC 9293 §3.6',
+      now,
+    );
+    orphan.finWait2At = Infinity;
     enterClosed(tcb, null, 'FIN_WAIT_2 timeout of a closed connection', now);
   }
 }
@@ -135,14 +143,14 @@ function givesUp(tcb: Tcb, now: number): boolean {
     return waited >= config.synTimeout || (passive && tcb.retransmits > config.synAckRetries);
   }
   // SHLD-17: with the window shut over outstanding data, a peer that answers is no lost peer.
-  if (!tcb.orphaned && tcb.sndWnd === 0 && now - tcb.heardAt < tcb.rto * 2) return false;
+  if (tcb.orphan === null && tcb.sndWnd === 0 && now - tcb.heardAt < tcb.rto * 2) return false;
   return tcb.retransmits > retries(tcb);
 }
 
 /** Nobody waits for what a closed connection still sends, so that it does not try as long. */
 function retries(tcb: Tcb): number {
   const { retransmitR2, orphanRetries } = tcb.host.config;
-  return tcb.orphaned ? Math.min(orphanRetries, retransmitR2) : retransmitR2;
+  return tcb.orphan !== null ? Math.min(orphanRetries, retransmitR2) : retransmitR2;
 }
 
 /** Probes a window that lets nothing out (§3.8.6.1, MUST-36), with back-off (SHLD-30). */
@@ -158,7 +166,7 @@ function onPersist(tcb: Tcb, now: number): void {
     lose(tcb, 'no answer to zero-window probes: RFC 9293 §3.8.6.1', now);
     return;
   }
-  if (tcb.orphaned && tcb.persistProbes > retries(tcb)) {
+  if (tcb.orphan !== null && tcb.persistProbes > retries(tcb)) {
     const cause = 'the user has gone and the peer takes nothing: RFC 9293 §3.8.6.1, RFC 6429 §4';
     sendReset(tcb, now);
     lose(tcb, cause, now);

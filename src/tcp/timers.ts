@@ -1,3 +1,4 @@
+import type { Orphan } from './rare-variables.js';
 import { LossTimer, type Tcb } from './tcb.js';
 import type { TimerAction, TimerName } from './trace.js';
 
@@ -121,10 +122,10 @@ export function stopKeepAlive(tcb: Tcb, why: string, now: number): void {
 }
 
 /** Nobody will read what the peer might still send, so FIN_WAIT_2 has a limit, as in BSD and Linux. */
-export function armFinWait2(tcb: Tcb, now: number): void {
-  tcb.finWait2At = now + tcb.host.config.finWait2Timeout;
+export function armFinWait2(tcb: Tcb, orphan: Orphan, now: number): void {
+  orphan.finWait2At = now + tcb.host.config.finWait2Timeout;
   const why = 'nobody reads any more: a limit beside RFC 9293 §3.6';
-  tell(tcb, 'finWait2', 'armed', tcb.finWait2At, why, now);
+  tell(tcb, 'finWait2', 'armed', orphan.finWait2At, why, now);
 }
 
 /** The pacing rate lets nothing more out before `at`. */
@@ -139,10 +140,11 @@ export function armPacing(tcb: Tcb, at: number, now: number): void {
 export function stopTimers(tcb: Tcb, why: string, now: number): void {
   cancelRetransmit(tcb, why, now);
   stopKeepAlive(tcb, why, now);
-  const { delayedAckAt, finWait2At } = tcb;
+  const { delayedAckAt } = tcb;
+  const finWait2At = tcb.orphan?.finWait2At ?? Infinity;
   const pacingAt = tcb.pacing.at;
   tcb.delayedAckAt = Infinity;
-  tcb.finWait2At = Infinity;
+  if (tcb.orphan !== null) tcb.orphan.finWait2At = Infinity;
   if (delayedAckAt !== Infinity) tell(tcb, 'delayedAck', 'cancelled', delayedAckAt, why, now);
   if (finWait2At !== Infinity) tell(tcb, 'finWait2', 'cancelled', finWait2At, why, now);
   if (pacingAt === Infinity) return;
@@ -164,7 +166,7 @@ export function nextDeadline(tcb: Tcb): number {
   return Math.min(
     tcb.retransmitAt,
     tcb.delayedAckAt,
-    tcb.finWait2At,
+    tcb.orphan === null ? Infinity : tcb.orphan.finWait2At,
     tcb.keepAlive.at,
     tcb.pacing.at,
   );

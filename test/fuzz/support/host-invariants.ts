@@ -61,8 +61,8 @@ function checkTimers(tcb: Tcb, blocked: boolean): void {
   if (tcb.lastAckSent !== tcb.rcvNxt && !blocked) {
     must(tcb.delayedAckAt < Infinity, `${name} owes an ACK and has no timer`);
   }
-  if (tcb.orphaned && tcb.state === State.FIN_WAIT_2) {
-    must(tcb.finWait2At < Infinity, 'FIN_WAIT_2 of an orphan has a timer');
+  if (tcb.orphan !== null && tcb.state === State.FIN_WAIT_2) {
+    must(tcb.orphan.finWait2At < Infinity, 'FIN_WAIT_2 of an orphan has a timer');
   }
   if (tcb.keepAlive.on && !tcb.synOutstanding) {
     must(tcb.keepAlive.at < Infinity, `keep-alive is on in ${name} and has no timer`);
