@@ -201,6 +201,7 @@ const runtime: Runtime = {
     return {
       set(at) {
         clearTimeout(timer);
+        if (at === Infinity) return;
         timer = setTimeout(ring, Math.max(1, at - performance.now())).unref();
       },
       clear() {
