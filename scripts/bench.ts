@@ -50,7 +50,7 @@ ${SUITES.map(({ letter, name, title }) => `                           ${letter} 
       --json             print one JSON object instead of the table
   -h, --help             print this and exit
 
-Takes less than ten minutes. Exit status: 0 done, 1 failed, 2 wrong usage.`;
+Takes a quarter of an hour. Exit status: 0 done, 1 failed, 2 wrong usage.`;
 
 const CONGESTION_SETTING = '/proc/sys/net/ipv4/tcp_congestion_control';
 /** What many connections need of the kernel that makes them; all are the namespace's own. */

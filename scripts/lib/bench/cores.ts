@@ -1,5 +1,5 @@
 import { DIRECTIONS, GIB, NAME, PORT, WARM_UP } from './bulk.js';
-import { wrk } from './requests.js';
+import { SMALL_WARM_UP, wrk } from './requests.js';
 import { type BenchServer, SOURCES } from './server.js';
 import type { Bench, Sample, Suite } from './suite.js';
 import { less, more } from './suite.js';
@@ -7,8 +7,6 @@ import { less, more } from './suite.js';
 const CONNECTIONS = 8;
 const ECHO = 7;
 const CLOSE_AT_ONCE = 13;
-/** Seconds. Each thread compiles for itself, meanwhile requests cost twice the CPU. */
-const SMALL_WARM_UP = 4;
 
 /** What many connections do at the same time, on one thread and on several. */
 export const cores: Suite = {
