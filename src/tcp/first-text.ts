@@ -25,8 +25,8 @@ import { SentSegments } from './sent-segments.js';
 import type { Tcb } from './tcb.js';
 
 /**
- * Gives a connection of its own what it shares with all others as long as it is idle, so that what most
- * connections do most of the time costs little.
+ * Gives a connection of its own what it shares with all others as long as it is idle, or has no need of it at all,
+ * so that what most connections do most of the time costs little.
  */
 
 /** Text or FIN is about to be sent for the first time. */
