@@ -157,9 +157,10 @@ export class Handle extends AsyncResource implements ConnectionHandler {
   }
 
   #connected(code: ConnectionErrorCode | null): void {
-    const waiter = this.#active?.waiter ?? null;
-    if (this.#active === null || waiter === null) return;
-    this.#active.waiter = null;
+    const active = this.#active;
+    if (active === null || active.waiter === null) return;
+    const { waiter } = active;
+    active.waiter = null;
     waiter.tell(code);
     this.#updateHold();
   }
