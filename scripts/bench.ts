@@ -12,6 +12,7 @@ import { connections, http, requests } from './lib/bench/requests.js';
 import type { Results } from './lib/bench/results.js';
 import { Collection, load, machine, store } from './lib/bench/results.js';
 import { BenchServer } from './lib/bench/server.js';
+import { stolen, ticksNow } from './lib/bench/steal.js';
 import type { Bench, Settings, Suite } from './lib/bench/suite.js';
 import { changeOf, table } from './lib/bench/table.js';
 import { isInOwnNamespace, runInOwnNamespace } from './lib/own-namespace.js';
@@ -164,13 +165,14 @@ async function measure(
     for (let pair = 1; pair <= pairs; pair++) {
       for (const kind of suite.kinds(kinds)) {
         progress(`${suite.title}, ${pair} of ${pairs}`, LABEL[kind]);
+        const before = ticksNow();
         const samples = await suite.run(kind, bench).catch((error: Error) => {
           const failure = `${suite.name}, ${LABEL[kind]}: ${error.message}`;
           progress('failed', failure);
           collection.failures.push(failure);
           return [];
         });
-        collection.add(suite.name, kind, samples);
+        collection.add(suite.name, kind, [...samples, stolen(before, ticksNow())]);
       }
     }
   }
@@ -180,7 +182,9 @@ async function measure(
 
 function withChange(results: Results, before: Results | null): object {
   if (before === null) return results;
-  const figures = results.figures.map((each) => ({ ...each, change: changeOf(each, before) }));
+  const figures = results.figures.map((each) =>
+    each.better === null ? each : { ...each, change: changeOf(each, before) },
+  );
   return { ...results, figures, against: before.machine };
 }
 

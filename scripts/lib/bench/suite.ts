@@ -6,8 +6,8 @@ import type { BenchServer } from './server.js';
 export interface Sample {
   metric: string;
   unit: string;
-  /** Whether a larger or a smaller one is better. */
-  better: 'more' | 'less';
+  /** Whether a larger or a smaller one is better; null for a circumstance, which is not compared. */
+  better: 'more' | 'less' | null;
   value: number;
 }
 
@@ -61,6 +61,10 @@ export function more(metric: string, unit: string, value: number): Sample {
 
 export function less(metric: string, unit: string, value: number): Sample {
   return { metric, unit, better: 'less', value };
+}
+
+export function circumstance(metric: string, unit: string, value: number): Sample {
+  return { metric, unit, better: null, value };
 }
 
 /** The kinds that are compared by default; the others are only about bulk transfer. */

@@ -40,6 +40,7 @@ function rowOf(row: Figure, base: Figure | undefined, before: Results | null): s
   const middle = median(row.runs);
   const spread = `(${amount(Math.min(...row.runs))} to ${amount(Math.max(...row.runs))})`;
   const line = `    ${LABEL[row.kind].padEnd(24)}${amount(middle).padStart(9)}  ${spread.padEnd(24)}`;
+  if (row.better === null) return line.trimEnd();
   const ratio = base === undefined ? '' : `  ${(middle / median(base.runs)).toFixed(2)} x`;
   return `${line}${ratio}${before === null ? '' : `  ${changeOf(row, before)}`}`.trimEnd();
 }

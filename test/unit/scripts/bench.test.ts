@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { kindsOf } from '../../../scripts/lib/bench/kinds.js';
 import type { Results } from '../../../scripts/lib/bench/results.js';
 import { Collection, load, median, store } from '../../../scripts/lib/bench/results.js';
+import { stolen, ticksOf } from '../../../scripts/lib/bench/steal.js';
 import { less, more, type Suite } from '../../../scripts/lib/bench/suite.js';
 import { amount, changeOf, table } from '../../../scripts/lib/bench/table.js';
 
@@ -54,6 +55,20 @@ describe('results of a benchmark', () => {
       '    node:net                     20.0  (10.0 to 30.0)            1.00 x',
       '  pain (ms, less is better)',
       '    node:net                     2.00  (1.00 to 3.00)            1.00 x',
+    ]);
+  });
+
+  it('tell what neighbours took, and compare nobody in it', () => {
+    const stat = (idle: number, steal: number) =>
+      `cpu  10 0 10 ${idle} 0 0 5 ${steal} 7 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n`;
+    const collection = new Collection();
+    collection.add('one', 'ours', [stolen(ticksOf(stat(100, 1)), ticksOf(stat(175, 26)))]);
+    collection.add('one', 'node', [stolen(ticksOf(stat(100, 1)), ticksOf(stat(200, 1)))]);
+    const lines = table({ ...results(1), figures: collection.figures }, [SUITE], results(1));
+    expect(lines.split('\n').slice(5)).toEqual([
+      '  taken by neighbours (% of all processors)',
+      '    tuntcp, offload              25.0  (25.0 to 25.0)',
+      '    node:net                     0.00  (0.00 to 0.00)',
     ]);
   });
 
