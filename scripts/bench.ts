@@ -37,7 +37,7 @@ kernel's: iperf3, wrk, and programs in C. Prints medians, spreads and ratios, an
 
       --only LIST        suites by name or letter:
 ${SUITES.map(({ letter, name, title }) => `                           ${letter} ${name.padEnd(12)} ${title}`).join('\n')}
-      --quick            a look at each, in less than two minutes
+      --quick            a look at each, in two minutes
       --pairs N          measurements of each kind, default 5 (quick: 1)
       --seconds N        length of a measurement, default 1 (quick: 0.5)
       --kinds LIST       of ${KINDS.join(', ')};

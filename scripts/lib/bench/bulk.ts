@@ -3,15 +3,15 @@ import type { Kind } from './kinds.js';
 import { ROOT, runCommand } from './peers.js';
 import type { BenchServer } from './server.js';
 import type { Bench, Sample, Suite } from './suite.js';
-import { less, mainKinds, more } from './suite.js';
+import { less, mainKinds, more, warmUp } from './suite.js';
 
 export const GIB = 1024 ** 3;
 export const PORT = { up: 9, down: 19 } as const;
 type Direction = keyof typeof PORT;
 export const DIRECTIONS = ['up', 'down'] as const;
 export const NAME = { up: 'client sends', down: 'server sends' } as const;
-/** Seconds. V8 compiles meanwhile; with less, the first measurement is that of cold code. */
-export const WARM_UP = 2;
+/** Connections before the one that is measured: after these V8 compiles next to nothing any more. */
+export const WARM_UPS = 3;
 
 interface Transfer {
   /** bit/s */
@@ -52,7 +52,7 @@ export const bulk: Suite = {
 
 async function oneWay(server: BenchServer, bench: Bench, direction: Direction): Promise<Sample[]> {
   const { seconds } = bench.settings;
-  await transfer(server, bench, direction, WARM_UP);
+  await warmUp(bench.settings, WARM_UPS, (time) => transfer(server, bench, direction, time));
   const result = await transfer(server, bench, direction, seconds);
   const gib = result.bytes / GIB;
   const name = NAME[direction];
@@ -88,7 +88,9 @@ export const segments: Suite = {
       async (server) => {
         const samples: Sample[] = [];
         for (const direction of DIRECTIONS) {
-          await transfer(server, bench, direction, WARM_UP);
+          await warmUp(bench.settings, WARM_UPS, (time) =>
+            transfer(server, bench, direction, time),
+          );
           const { rate } = await transfer(server, bench, direction, bench.settings.seconds);
           samples.push(more(NAME[direction], '1000/s', rate / 8 / SEGMENT / 1000));
         }

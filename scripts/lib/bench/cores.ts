@@ -1,8 +1,8 @@
-import { DIRECTIONS, GIB, NAME, PORT, WARM_UP } from './bulk.js';
-import { SMALL_WARM_UP, wrk } from './requests.js';
+import { DIRECTIONS, GIB, NAME, PORT, WARM_UPS } from './bulk.js';
+import { wrk } from './requests.js';
 import { type BenchServer, SOURCES } from './server.js';
 import type { Bench, Sample, Suite } from './suite.js';
-import { less, more } from './suite.js';
+import { less, more, warmUp } from './suite.js';
 
 const CONNECTIONS = 8;
 const ECHO = 7;
@@ -41,7 +41,7 @@ async function bulk(
         return bench.peers.numbers('bulk-peer', args, duration);
       }),
     );
-  await run(WARM_UP);
+  await warmUp(bench.settings, WARM_UPS, run);
   const before = await server.cpu();
   const results = await run(seconds);
   const cpu = (await server.cpu()) - before;
@@ -62,7 +62,7 @@ async function small(server: BenchServer, bench: Bench): Promise<Sample[]> {
   const { address, kind } = server;
   const { seconds } = bench.settings;
   const { peers } = bench;
-  await wrk(address, 64, SMALL_WARM_UP);
+  await warmUp(bench.settings, WARM_UPS, (time) => wrk(address, 64, time));
   const before = await server.cpu();
   const duration = Math.max(1, Math.round(seconds));
   const http = await wrk(address, 64, duration);
@@ -72,12 +72,14 @@ async function small(server: BenchServer, bench: Bench): Promise<Sample[]> {
     less('http on 64, p99', 'µs', http.p99),
     less('http on 64, CPU of the server', 'µs/request', (cpu * 1e6) / (http.rate * duration)),
   ];
-  await peers.numbers('rr-peer', [address, ECHO, 64, 1, WARM_UP], WARM_UP);
-  const [rate, , p99] = await peers.numbers('rr-peer', [address, ECHO, 64, 1, seconds], seconds);
+  const asking = (duration: number) =>
+    peers.numbers('rr-peer', [address, ECHO, 64, 1, duration], duration);
+  await warmUp(bench.settings, WARM_UPS, asking);
+  const [rate, , p99] = await asking(seconds);
   samples.push(more('1 byte on 64', '1/s', rate!), less('1 byte on 64, p99', 'µs', p99!));
   const opening = (duration: number) =>
     peers.numbers('connect-peer', [address, CLOSE_AT_ONCE, 64, SOURCES, duration], duration);
-  await opening(WARM_UP);
+  await warmUp(bench.settings, WARM_UPS, opening);
   const opened = await opening(seconds);
   samples.push(more('connections, 64 at a time', '1/s', opened[0]!));
   if (kind === 'workers') samples.push(await handedOver('small', server));

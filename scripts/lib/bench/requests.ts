@@ -1,12 +1,15 @@
 import { runCommand } from './peers.js';
 import { SOURCES } from './server.js';
 import type { Sample, Suite } from './suite.js';
-import { less, mainKinds, more } from './suite.js';
+import { less, mainKinds, more, warmUp } from './suite.js';
 
 const ECHO = 7;
 const CLOSE_AT_ONCE = 13;
-/** Seconds that are not counted: so long V8 compiles, each thread for itself, and requests cost up to twice the CPU. */
-export const SMALL_WARM_UP = 3;
+const SIZES = [
+  [1, '1 byte'],
+  [1024, '1 KiB'],
+] as const;
+const WARM_UPS = 2;
 
 /** Requests and responses of one size; latencies are those that the client sees. */
 export const requests: Suite = {
@@ -16,28 +19,31 @@ export const requests: Suite = {
   kinds: mainKinds,
   run: (kind, bench) =>
     bench.withServer(kind, async ({ address }) => {
-      const samples: Sample[] = [];
       const { peers, settings } = bench;
-      await peers.numbers('rr-peer', [address, ECHO, 64, 1024, SMALL_WARM_UP], SMALL_WARM_UP);
-      for (const [size, name] of [
-        [1, '1 byte'],
-        [1024, '1 KiB'],
-      ] as const) {
-        for (const connections of [1, 64]) {
-          const args = [address, ECHO, connections, size, settings.seconds];
-          const [rate, p50, p99, p999] = await peers.numbers('rr-peer', args, settings.seconds);
-          const metric = `${name} on ${connections}`;
-          samples.push(
-            more(metric, '1/s', rate!),
-            less(`${metric}, p50`, 'µs', p50!),
-            less(`${metric}, p99`, 'µs', p99!),
-            less(`${metric}, p99.9`, 'µs', p999!),
-          );
+      const measure = async (seconds: number) => {
+        const samples: Sample[] = [];
+        for (const [size, name] of SIZES) {
+          for (const connections of [1, 64]) {
+            const args = [address, ECHO, connections, size, seconds];
+            const figures = await peers.numbers('rr-peer', args, seconds);
+            samples.push(...samplesOf(`${name} on ${connections}`, figures));
+          }
         }
-      }
-      return samples;
+        return samples;
+      };
+      await warmUp(settings, WARM_UPS, measure);
+      return measure(settings.seconds);
     }),
 };
+
+function samplesOf(metric: string, [rate, p50, p99, p999]: readonly number[]): Sample[] {
+  return [
+    more(metric, '1/s', rate!),
+    less(`${metric}, p50`, 'µs', p50!),
+    less(`${metric}, p99`, 'µs', p99!),
+    less(`${metric}, p99.9`, 'µs', p999!),
+  ];
+}
 
 /** The HTTP server of Node.js under wrk, connections kept alive. */
 export const http: Suite = {
@@ -47,18 +53,20 @@ export const http: Suite = {
   kinds: mainKinds,
   run: (kind, bench) =>
     bench.withServer(kind, async ({ address }) => {
-      const samples: Sample[] = [];
       const { settings } = bench;
-      await wrk(address, 16, SMALL_WARM_UP);
-      for (const connections of [1, 64, 1000]) {
-        const seconds = Math.max(1, Math.round(settings.seconds));
-        const { rate, p99 } = await wrk(address, connections, seconds);
-        samples.push(
-          more(`${connections} connections`, '1/s', rate),
-          less(`${connections} connections, p99`, 'µs', p99),
-        );
-      }
-      return samples;
+      const measure = async (seconds: number) => {
+        const samples: Sample[] = [];
+        for (const connections of [1, 64, 1000]) {
+          const { rate, p99 } = await wrk(address, connections, seconds);
+          samples.push(
+            more(`${connections} connections`, '1/s', rate),
+            less(`${connections} connections, p99`, 'µs', p99),
+          );
+        }
+        return samples;
+      };
+      await warmUp(settings, WARM_UPS, measure);
+      return measure(Math.max(1, Math.round(settings.seconds)));
     }),
 };
 
@@ -84,15 +92,16 @@ export const connections: Suite = {
   run: (kind, bench) =>
     bench.withServer(kind, async ({ address }) => {
       const { peers, settings } = bench;
-      const samples: Sample[] = [];
-      const measure = async (atATime: number, seconds: number) => {
-        const args = [address, CLOSE_AT_ONCE, atATime, SOURCES, seconds];
-        return (await peers.numbers('connect-peer', args, seconds))[0]!;
+      const measure = async (seconds: number) => {
+        const samples: Sample[] = [];
+        for (const atATime of [1, 64]) {
+          const args = [address, CLOSE_AT_ONCE, atATime, SOURCES, seconds];
+          const [rate] = await peers.numbers('connect-peer', args, seconds);
+          samples.push(more(`${atATime} at a time`, '1/s', rate!));
+        }
+        return samples;
       };
-      await measure(16, SMALL_WARM_UP);
-      for (const atATime of [1, 64]) {
-        samples.push(more(`${atATime} at a time`, '1/s', await measure(atATime, settings.seconds)));
-      }
-      return samples;
+      await warmUp(settings, WARM_UPS, measure);
+      return measure(settings.seconds);
     }),
 };

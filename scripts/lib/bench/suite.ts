@@ -67,6 +67,21 @@ export function circumstance(metric: string, unit: string, value: number): Sampl
   return { metric, unit, better: null, value };
 }
 
+/** Seconds. */
+const WARM_UP = 1;
+
+/**
+ * Goes through what is to be measured, for a second each, without counting it: V8 compiles meanwhile. More than once,
+ * since what was compiled before a connection had ever ended is thrown away when the first one does.
+ */
+export async function warmUp(
+  { quick }: Settings,
+  times: number,
+  goThrough: (seconds: number) => Promise<unknown>,
+): Promise<void> {
+  for (let i = 0; i < (quick ? 1 : times); i++) await goThrough(WARM_UP);
+}
+
 /** The kinds that are compared by default; the others are only about bulk transfer. */
 export function mainKinds(kinds: readonly Kind[]): readonly Kind[] {
   return kinds.filter((kind) => kind === 'ours' || kind === 'plain' || kind === 'node');
