@@ -51,7 +51,7 @@ ${SUITES.map(({ letter, name, title }) => `                           ${letter} 
       --json             print one JSON object instead of the table
   -h, --help             print this and exit
 
-Takes a quarter of an hour. Exit status: 0 done, 1 failed, 2 wrong usage.`;
+Takes some 18 minutes. Exit status: 0 done, 1 failed, 2 wrong usage.`;
 
 const CONGESTION_SETTING = '/proc/sys/net/ipv4/tcp_congestion_control';
 /** What many connections need of the kernel that makes them; all are the namespace's own. */
