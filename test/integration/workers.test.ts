@@ -10,15 +10,15 @@ async function resultOf(...args: string[]) {
 describeInNamespace('shards in worker threads', () => {
   it('share the connections of one host, and hand nothing over', async () => {
     const result = await resultOf('spread');
-    const { seen, counters } = result;
+    const { seen, meanwhile, accepted } = result;
     expect(Object.keys(seen)).toEqual(['0', '1']);
     expect(seen[0] + seen[1]).toBe(40);
     expect(result.right).toBe(true);
-    expect(counters).toMatchObject([
+    expect(meanwhile).toMatchObject([
       { out: 0, in: 0 },
       { out: 0, in: 0 },
     ]);
-    expect(counters[0].accepted + counters[1].accepted).toBe(80);
+    expect(accepted[0] + accepted[1]).toBe(80);
     expect(result).toMatchObject({ tcpPassiveOpens: 80, metrics: '80', devices: ['lo'] });
     expect(result.listeners).toEqual([
       '19 on 0',

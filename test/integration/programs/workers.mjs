@@ -69,12 +69,28 @@ const echoed = async (socket, text) => {
   return String(await received(socket)) === text;
 };
 
+/** What comes back of a text, as much as it is; the connection stays open. */
+function exchanged(socket, text) {
+  socket.write(text);
+  let back = '';
+  return new Promise((resolve) => {
+    socket.on('data', (chunk) => {
+      back += chunk;
+      if (back.length >= text.length) resolve(back);
+    });
+  });
+}
+
 const SCENARIOS = {
   async spread() {
     const shards = await start();
     const text = 'x'.repeat(100_000);
+    const open = Array.from({ length: MANY }, () => net.connect(7, HOST));
+    const echoes = await Promise.all(open.map((socket) => exchanged(socket, text)));
+    // While all are open: what still comes to one that has ended is nobody's, and every shard is asked.
+    const meanwhile = await summary(shards);
+    await Promise.all(open.map((socket) => once(socket.end(), 'close')));
     const seen = await tally(MANY, 9);
-    const echoes = await Promise.all(Array.from({ length: MANY }, () => ask(7, text)));
     const counters = await summary(shards);
     const { tcpPassiveOpens } = await shards.counters();
     const metrics = await shards.metrics();
@@ -82,8 +98,9 @@ const SCENARIOS = {
     await shards.close();
     return {
       seen,
-      right: echoes.every((echo) => String(echo) === text),
-      counters,
+      right: echoes.every((echo) => echo === text),
+      meanwhile,
+      accepted: counters.map(({ accepted }) => accepted),
       tcpPassiveOpens,
       metrics: /^tuntcp_tcp_passive_opens_total (\d+)$/m.exec(metrics)[1],
       listeners: listeners.map(({ localPort, shard }) => `${localPort} on ${shard}`).sort(),
