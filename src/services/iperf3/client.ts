@@ -93,10 +93,14 @@ export class Iperf3Client {
   async #converse(control: Control): Promise<Summary> {
     const { parameters, report } = this.#request;
     let summary: Summary | null = null;
+    let begun = false;
     for (;;) {
       const running = this.#meter !== null && !this.#over;
       control.patience(running ? Infinity : PATIENCE, 'the server');
-      const state = await control.state();
+      const state = await control.state().catch((error) => {
+        throw begun ? error : refusalOf(error);
+      });
+      begun = true;
       switch (state) {
         case State.PARAM_EXCHANGE:
           control.sendJson(encodeParameters(parameters));
@@ -218,6 +222,14 @@ export class Iperf3Client {
       });
     });
   }
+}
+
+/** iperf3 refuses with a state and closes with our cookie unread: the reset may undo what was received before it. */
+function refusalOf(error: NodeJS.ErrnoException): Error {
+  if (error.code !== 'ECONNRESET') return error;
+  return new Iperf3Error(
+    'the server refuses by a reset; it may be busy running a test; try again later',
+  );
 }
 
 async function refusal(control: Control, state: number): Promise<Iperf3Error> {
